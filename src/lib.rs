@@ -6,4 +6,5 @@
 //! is the shell that waits, reads clocks and talks to the outside.
 
 pub mod names;
-
+pub mod diagnostic;
+pub mod config;
