@@ -9,6 +9,8 @@
 pub mod cel;
 // The words that every stage uses: identities, labels, severity.
 pub mod names;
+// What the API server says about the objects of a kind, and then every change.
+pub mod watch;
 // What was decided and why, for people.
 pub mod decision;
 // The life of an alert: pending, firing, resolved.
