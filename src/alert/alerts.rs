@@ -60,6 +60,11 @@ impl Alerts {
             .collect()
     }
 
+    /// Takes an alert that no rule's verdict made.
+    pub fn put(&mut self, alert: Alert, effects: &mut Effects) -> Arc<Alert> {
+        self.keep(alert, effects)
+    }
+
     /// Keeps this version of an alert, here and in the journal.
     pub(super) fn keep(&mut self, alert: Alert, effects: &mut Effects) -> Arc<Alert> {
         let alert = Arc::new(alert);

@@ -28,27 +28,29 @@ pub struct Subject<'a> {
 }
 
 impl Alerts {
-    /// Takes the verdict of a rule's `when`. Gives the alert if somebody may have to be told:
-    /// it fired, resolved, or fires on with something new to show.
+    /// Takes the verdict of a rule's `when`. Gives the alerts that somebody may have to be told
+    /// of: fired, resolved, or firing on with something new to show. (Two, when a changed dedup
+    /// key ends one and begins another.)
     pub fn judge(
         &mut self,
         rule: &Rule,
         subject: &Subject<'_>,
         verdict: &Verdict,
         effects: &mut Effects,
-    ) -> Option<Arc<Alert>> {
+    ) -> Vec<Arc<Alert>> {
         let now = subject.moment.now;
         let current = self.active(subject.object.uid, &rule.name).cloned();
-        match (current, verdict) {
+        let changed = match (current, verdict) {
             (None, Verdict::True) => self.begin(rule, subject, effects),
             (None, Verdict::False | Verdict::Unknown(_)) => None,
-            (Some(alert), Verdict::True) => self.continues(rule, subject, &alert, effects),
+            (Some(alert), Verdict::True) => return self.continues(rule, subject, &alert, effects),
             (Some(alert), Verdict::False) => self.stops(rule, now, &alert, effects),
             (Some(alert), Verdict::Unknown(_)) => {
                 self.pause(now, &alert, effects);
                 None
             }
-        }
+        };
+        Vec::from_iter(changed)
     }
 
     /// Something happened that a rule is `on`. `occurrence` tells it from every other occurrence:
@@ -205,15 +207,16 @@ impl Alerts {
         subject: &Subject<'_>,
         alert: &Arc<Alert>,
         effects: &mut Effects,
-    ) -> Option<Arc<Alert>> {
+    ) -> Vec<Arc<Alert>> {
         let now = subject.moment.now;
-        let key = complain(rule, subject, rule.dedup_key_at(subject.moment), effects)?;
+        let key = rule.dedup_key_at(subject.moment);
+        let Some(key) = complain(rule, subject, key, effects) else {
+            return Vec::new();
+        };
         if key != alert.dedup_key {
             let ended = self.end(now, alert, Ending::KeyChanged, effects);
             let begun = self.begin(rule, subject, effects);
-            // The new alert has a fingerprint of its own; whoever is told of the old one's end
-            // first is told of the new one by the second call of the engine.
-            return ended.or(begun);
+            return ended.into_iter().chain(begun).collect();
         }
         let mut next = Alert::clone(alert);
         if let Some(since) = next.unknown_since.take()
@@ -227,12 +230,12 @@ impl Alerts {
             next.texts = rule.texts.clone();
         }
         if next == **alert {
-            return None;
+            return Vec::new();
         }
         let shows_more = next.state == State::Firing;
         let next = self.keep(next, effects);
         self.arm(rule, &next);
-        shows_more.then_some(next)
+        Vec::from_iter(shows_more.then_some(next))
     }
 
     fn stops(
