@@ -69,10 +69,7 @@ impl Alerts {
     pub(super) fn keep(&mut self, alert: Alert, effects: &mut Effects) -> Arc<Alert> {
         let alert = Arc::new(alert);
         self.insert(alert.clone());
-        effects.put(
-            Key::Alert(alert.fingerprint),
-            Record::Alert(alert.clone()),
-        );
+        effects.put(Key::Alert(alert.fingerprint), Record::Alert(alert.clone()));
         alert
     }
 

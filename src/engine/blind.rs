@@ -23,7 +23,10 @@ impl Engine {
             .chain([&self.events_health])
             .filter_map(|health| health.broken.as_ref().filter(|broken| !broken.told))
             .filter_map(|broken| broken.since.checked_add(PATIENCE).ok())
-            .map(|at| at.saturating_add(jiff::SignedDuration::from_millis(1)).unwrap_or(at))
+            .map(|at| {
+                at.saturating_add(jiff::SignedDuration::from_millis(1))
+                    .unwrap_or(at)
+            })
             .min()
     }
 
@@ -100,7 +103,13 @@ impl Engine {
         ]);
         let view = Map::new(vec![("params".into(), Json::Map(params))]);
         let now = self.now.to_string();
-        let parts = ["notice", what, rule.name.as_str(), &object.uid.to_string(), &now];
+        let parts = [
+            "notice",
+            what,
+            rule.name.as_str(),
+            &object.uid.to_string(),
+            &now,
+        ];
         let alert = Alert {
             fingerprint: Fingerprint::of(&parts),
             rule: rule.name.clone(),

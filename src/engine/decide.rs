@@ -225,9 +225,7 @@ impl Engine {
         if !reads_events {
             return Related::default();
         }
-        let events = self
-            .events
-            .of(self.now, transition.uid, &transition.object);
+        let events = self.events.of(self.now, transition.uid, &transition.object);
         Related {
             event: transition.event.as_ref().map(|event| event.to_json()),
             events: in_language(&events),
@@ -255,7 +253,8 @@ impl Engine {
         let expiry = (look.rule.reads_events && !look.moment.events.is_empty())
             .then(|| {
                 let object = &look.transition.object;
-                self.events.next_expiry(self.now, look.transition.uid, object)
+                self.events
+                    .next_expiry(self.now, look.transition.uid, object)
             })
             .flatten();
         let next = judged.next.into_iter().chain(expiry).min();
@@ -363,9 +362,7 @@ impl Engine {
         if look.transition.change == ChangeKind::Deleted {
             self.object_gone(look, effects);
         } else if self.judge(look, until, effects) == Verdict::True
-            && let Some(alert) = self
-                .alerts
-                .end(self.now, &alert, Ending::Cleared, effects)
+            && let Some(alert) = self.alerts.end(self.now, &alert, Ending::Cleared, effects)
         {
             self.tell(&alert, effects);
         }

@@ -67,11 +67,7 @@ impl Engine {
     }
 
     /// Gives the streams the objects that they had; what no stream watches any more is removed.
-    fn place(
-        &mut self,
-        sources: Vec<(Key, crate::cel::PathSet)>,
-        objects: Vec<(Key, ObjectSeen)>,
-    ) {
+    fn place(&mut self, sources: Vec<(Key, crate::cel::PathSet)>, objects: Vec<(Key, ObjectSeen)>) {
         for (key, known) in sources {
             let Key::Source(source) = &key else { continue };
             match self.by_key.get(source) {
@@ -164,11 +160,17 @@ impl Stored {
             .collect();
         let mut alerts = std::mem::take(&mut self.alerts);
         for alert in &mut alerts {
-            let name = renamed.get(&alert.rule).filter(|_| rules.rule(&alert.rule).is_none());
-            let ahead = [Some(alert.active_since), alert.keep_since, alert.unknown_since]
-                .into_iter()
-                .flatten()
-                .any(|moment| moment > now);
+            let name = renamed
+                .get(&alert.rule)
+                .filter(|_| rules.rule(&alert.rule).is_none());
+            let ahead = [
+                Some(alert.active_since),
+                alert.keep_since,
+                alert.unknown_since,
+            ]
+            .into_iter()
+            .flatten()
+            .any(|moment| moment > now);
             if name.is_none() && !ahead {
                 continue;
             }

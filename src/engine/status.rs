@@ -108,13 +108,15 @@ impl Engine {
 
     fn stream_statuses(&self) -> Vec<StreamStatus> {
         let sources = self.rules.sources.iter().zip(&self.streams);
-        let objects = sources.map(|(source, stream)| {
-            (source.key.clone(), &stream.health, stream.objects.len())
+        let objects = sources
+            .map(|(source, stream)| (source.key.clone(), &stream.health, stream.objects.len()));
+        let events = self.rules.reads_events().then(|| {
+            (
+                Source::events().key(),
+                &self.events_health,
+                self.events.len(),
+            )
         });
-        let events = self
-            .rules
-            .reads_events()
-            .then(|| (Source::events().key(), &self.events_health, self.events.len()));
         objects
             .chain(events)
             .map(|(source, health, objects)| StreamStatus {

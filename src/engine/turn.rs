@@ -106,10 +106,7 @@ impl Engine {
         self.numbered(&alert.rule)
     }
 
-    pub(super) fn numbered(
-        &self,
-        name: &RuleName,
-    ) -> Option<(usize, Arc<crate::evaluate::Rule>)> {
+    pub(super) fn numbered(&self, name: &RuleName) -> Option<(usize, Arc<crate::evaluate::Rule>)> {
         let number = *self.numbers.get(name)?;
         Some((number, self.rules.rules[number].clone()))
     }

@@ -91,11 +91,8 @@ impl<'a> Compiler<'a> {
         };
         for variable in &document.spec.variables {
             if let Some(program) = compiler.expression(&variable.expression) {
-                compiler.env = std::mem::take(&mut compiler.env).define(
-                    "variables",
-                    &variable.name,
-                    &program,
-                );
+                compiler.env =
+                    std::mem::take(&mut compiler.env).define("variables", &variable.name, &program);
                 let name = Arc::from(variable.name.as_str());
                 compiler.variables.push((name, program));
             }

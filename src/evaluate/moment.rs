@@ -88,7 +88,13 @@ impl Rule {
 pub(super) fn in_words(program: &Program, error: &EvalError) -> String {
     let before = program.source().get(..error.span.start).unwrap_or_default();
     let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    let column = before
+        .rsplit('\n')
+        .next()
+        .unwrap_or_default()
+        .chars()
+        .count()
+        + 1;
     match &error.path {
         Some(path) => format!("{}, at {path}, {line}:{column}", error.message),
         None => format!("{}, at {line}:{column}", error.message),

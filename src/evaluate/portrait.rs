@@ -83,7 +83,11 @@ impl Rule {
             });
             put("variables", Json::Map(Map::new(computed.collect())));
         }
-        if self.params.as_map().is_some_and(|params| !params.is_empty()) {
+        if self
+            .params
+            .as_map()
+            .is_some_and(|params| !params.is_empty())
+        {
             put("params", self.params.clone());
         }
         Json::Map(Map::new(view))

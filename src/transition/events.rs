@@ -158,8 +158,7 @@ impl Events {
         if kept.len() > PER_OBJECT
             && let Some(oldest) = kept.pop()
         {
-            self.by_age
-                .remove(&(oldest.last_seen, oldest.uid, subject));
+            self.by_age.remove(&(oldest.last_seen, oldest.uid, subject));
             self.cut += 1;
         }
         self.prune(now);
