@@ -22,6 +22,7 @@ pub enum Key {
     Event(Uid),
     Alert(Fingerprint),
     Group(GroupKey),
+    Member(ReceiverName, Fingerprint),
     Outbox(ReceiverName, NotificationId),
     Limit(ReceiverName),
 }
@@ -35,6 +36,7 @@ pub enum Record {
     Event(EventSeen),
     Alert(Arc<Alert>),
     Group(crate::notify::GroupRecord),
+    Member(crate::notify::MemberRecord),
     Outbox(Waiting),
     Limit(crate::notify::LimitRecord),
 }
