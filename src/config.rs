@@ -11,6 +11,7 @@ pub mod rule;
 pub mod text;
 
 mod check;
+mod crd;
 mod decode;
 mod dns;
 mod documents;
@@ -30,6 +31,7 @@ use std::sync::Arc;
 use crate::diagnostic::{Diagnostics, Source};
 use crate::names::{ReceiverName, RuleName};
 
+pub use crd::{Crd, crds};
 pub use credential::{Credential, LiteralOrCredential, SecretKey};
 pub use receiver::{
     Basic, GroupBy, Heartbeat, Hmac, Limit, PagerDuty, Receiver, ReceiverSpec, Service, Slack,

@@ -273,3 +273,90 @@ impl IntoIterator for Diagnostics {
         self.list.into_iter()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn two() -> Diagnostics {
+        let source = Source::new("rules/a,b.yaml", "a: é 100%\nb: 2\n");
+        let place = |start, end| Place {
+            source: Arc::clone(&source),
+            start,
+            end,
+        };
+        let mut diagnostics = Diagnostics::default();
+        diagnostics.push(
+            Diagnostic::warning("`b` is\nodd")
+                .at(place(11, 12))
+                .label("this")
+                .also(place(0, 1), "not this"),
+        );
+        diagnostics.push(
+            Diagnostic::error("100% wrong")
+                .at(place(3, 10))
+                .help("write `50`"),
+        );
+        diagnostics.push(Diagnostic::error("nowhere"));
+        diagnostics.sorted()
+    }
+
+    #[test]
+    fn a_report_for_people_shows_the_line() {
+        insta::assert_snapshot!(two().human(false), @"
+        error: nowhere
+
+        error: 100% wrong
+         --> rules/a,b.yaml:1:4
+          |
+        1 | a: é 100%
+          |    ^^^^^^
+          |
+          = help: write `50`
+
+        warning: `b` is
+                 odd
+         --> rules/a,b.yaml:2:1
+          |
+        1 | a: é 100%
+          | - not this
+        2 | b: 2
+          | ^ this
+        ");
+        assert!(!two().human(false).contains('\u{1b}') && two().human(true).contains('\u{1b}'));
+    }
+
+    #[test]
+    fn a_report_for_programs_has_a_line_for_each() {
+        insta::assert_snapshot!(two().json(), @r#"
+        {"level":"error","message":"nowhere"}
+        {"level":"error","message":"100% wrong","file":"rules/a,b.yaml","line":1,"column":4,"length":6,"help":"write `50`"}
+        {"level":"warning","message":"`b` is\nodd","file":"rules/a,b.yaml","line":2,"column":1,"length":1,"label":"this","others":[{"file":"rules/a,b.yaml","line":1,"column":1,"length":1,"label":"not this"}]}
+        "#);
+    }
+
+    #[test]
+    fn a_report_for_github_escapes_what_its_commands_would_read() {
+        insta::assert_snapshot!(two().github(), @"
+        ::error::nowhere
+        ::error file=rules/a%2Cb.yaml,line=1,col=4::100%25 wrong%0Awrite `50`
+        ::warning file=rules/a%2Cb.yaml,line=2,col=1::`b` is%0Aodd
+        ");
+    }
+
+    #[test]
+    fn a_place_at_the_very_end_can_be_shown() {
+        for text in ["", "\n", "a", "a\n", "é"] {
+            let source = Source::new("f", text);
+            let place = Place {
+                source,
+                start: text.len(),
+                end: text.len(),
+            };
+            let mut diagnostics = Diagnostics::default();
+            diagnostics.conceal(place.clone());
+            diagnostics.push(Diagnostic::error("here").at(place));
+            assert!(diagnostics.human(false).contains("--> f"), "{text:?}");
+        }
+    }
+}

@@ -168,7 +168,7 @@ pub struct Limit {
     /// How many.
     pub notifications: NonZeroU32,
     /// In how long.
-    #[serde(deserialize_with = "duration::deserialize")]
+    #[serde(with = "duration")]
     #[schemars(with = "DurationText")]
     pub per: Duration,
     /// How many at once, after a quiet time; as many as `notifications` when absent.
@@ -180,7 +180,7 @@ pub struct Limit {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Heartbeat {
     /// How long between two signals.
-    #[serde(deserialize_with = "duration::deserialize")]
+    #[serde(with = "duration")]
     #[schemars(with = "DurationText")]
     pub every: Duration,
 }

@@ -251,6 +251,14 @@ mod tests {
         ]
         .map(read)
         .join("\n");
-        insta::assert_snapshot!(errors, @"");
+        insta::assert_snapshot!(errors, @"
+        error: `a b` is no label value
+        error: `tier in (a` lacks a `)`
+        error: `tier of (a)`: before `(` stands `in` or `notin`
+        error: `` is no label key
+        error: unknown field `matchLabel`, expected `matchLabels` or `matchExpressions`
+        error: `a`: `values` is empty
+        error: invalid type: integer `3`, expected a selector as kubectl takes it, or a mapping with `matchLabels` and `matchExpressions`
+        ");
     }
 }
