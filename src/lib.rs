@@ -2,9 +2,32 @@
 //! transition, and delivers the notifications.
 //!
 //! The modules stand in the order in which the data flows. Everything up to
-//! `render` is a pure core that is driven by [`engine::Engine::step`]; the rest
-//! is the shell that waits, reads clocks and talks to the outside.
+//! `render` is a pure core that is driven by [`engine`]; the rest is the shell
+//! that waits, reads clocks and talks to the outside.
 
+// The expression language: knows nothing of Kubernetes watches, rules or alerts.
+pub mod cel;
+// The words that every stage uses: identities, labels, severity.
 pub mod names;
+// What is wrong with what the user wrote, with its place and a hint.
 pub mod diagnostic;
+// The user's documents, typed.
 pub mod config;
+// What was decided and why, for people.
+pub mod decision;
+// What the API server says, as observations.
+pub mod watch;
+// The last known objects and Events; what changed between two observations.
+pub mod transition;
+// From a transition to a verdict per rule: true, false or unknown.
+pub mod evaluate;
+// The life of an alert: pending, firing, resolved.
+pub mod alert;
+// From alert changes to notifications that are due: group, dedup, repeat, limit.
+pub mod notify;
+// What is decided and not yet delivered.
+pub mod outbox;
+// What must survive a crash.
+pub mod journal;
+// The stages above as one machine: step(now, input) -> effects.
+pub mod engine;

@@ -1,0 +1,124 @@
+//! The alert: one rule, true for one object, from the first moment to the last message about it.
+//!
+//! In: verdicts. Out: alert changes for `notify`. It sends nothing, groups nothing and
+//! expands no template: what a template may read is frozen in [`Alert::view`].
+
+pub mod alerts;
+pub mod life;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::cel::Json;
+pub use alerts::Alerts;
+pub use life::Subject;
+
+use crate::names::{Fingerprint, Labels, ObjectRef, ReceiverName, RuleName, Severity, SourceKey};
+
+/// Where an alert stands. An inactive alert does not exist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Its rule is true, and has not been for as long as the rule's `for` asks.
+    Pending,
+    Firing,
+    /// Over. Kept until everybody who heard of it has been told so.
+    Resolved,
+}
+
+/// Whether an alert is a state, or something that happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Nature {
+    /// From `when`, or from `on` with `until`: it resolves.
+    State,
+    /// From `on`: told once; nobody is told that it is over.
+    Occurrence,
+}
+
+/// The rule's texts as they stood when the alert last changed: handlebars sources, not yet expanded.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Texts {
+    pub summary: Option<Arc<str>>,
+    pub description: Option<Arc<str>>,
+    pub runbook: Option<Arc<str>>,
+}
+
+/// How an alert ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resolution {
+    pub at: Timestamp,
+    pub reason: Ending,
+}
+
+/// Why an alert ended, in words that a message can quote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ending {
+    /// The rule is no longer true (or its `until` is).
+    Cleared,
+    /// The object was deleted.
+    Deleted,
+    /// The object no longer matches the selectors of the rule.
+    LeftSelection,
+    /// The alert's deduplication key changed; a new alert took its place.
+    KeyChanged,
+    /// The rule was removed.
+    RuleRemoved,
+}
+
+impl Ending {
+    /// The reason as a person would say it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Cleared => "no longer true",
+            Self::Deleted => "the object was deleted",
+            Self::LeftSelection => "left selection",
+            Self::KeyChanged => "the dedup key changed",
+            Self::RuleRemoved => "the rule was removed",
+        }
+    }
+}
+
+/// One alert. Values of this type are shared and never edited in place once they were handed on:
+/// a notification that holds one has thereby frozen it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Alert {
+    pub fingerprint: Fingerprint,
+    pub rule: RuleName,
+    pub source: SourceKey,
+    pub object: ObjectRef,
+    pub dedup_key: Option<Arc<str>>,
+    pub nature: Nature,
+    pub state: State,
+    /// Always there: `alertname`, `severity`, `cluster`, `kind`, `namespace`, `name`, and
+    /// `dedupKey` if set. Like severity and receivers frozen while the alert fires.
+    pub labels: Labels,
+    pub severity: Severity,
+    pub receivers: Vec<ReceiverName>,
+    /// Since when the rule has been true: the start of the hold.
+    pub active_since: Timestamp,
+    /// When it began to fire.
+    pub fired_at: Option<Timestamp>,
+    /// While the rule is no longer true but `keepFiringFor` has not passed: when that began.
+    pub keep_since: Option<Timestamp>,
+    /// Since when its rule could not be evaluated. A hold pauses meanwhile.
+    #[serde(default)]
+    pub unknown_since: Option<Timestamp>,
+    /// How it ended; on a pending alert, how its former life ended, if that is still to be told.
+    pub resolution: Option<Resolution>,
+    /// How many times the Event of this occurrence was seen; 1 for all others.
+    pub count: u64,
+    /// It happened while nobody watched.
+    pub late: bool,
+    /// Evaluated and counted, never sent.
+    pub shadow: bool,
+    pub texts: Texts,
+    /// What a template may read: a map with `object`, and where the rule has them `oldObject`,
+    /// `event`, `events`, `variables`, `params`.
+    pub view: Arc<Json>,
+}

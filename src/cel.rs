@@ -1,0 +1,30 @@
+//! The Common Expression Language over borrowed JSON, made for watching objects.
+//!
+//! In: the source of an expression and an [`Env`] that names what it may read; then, for each
+//! evaluation, [`Bindings`] from those names to borrowed [`Json`].
+//! Out: a [`Program`], which knows the paths it reads ([`PathSet`]), and for each evaluation an
+//! [`Evaluation`]: a [`Value`] or an [`EvalError`], and the moment at which time alone can
+//! change it.
+//!
+//! The syntax tree comes from the `cel` crate; macros, evaluation and the libraries are here.
+//! This part of the crate imports nothing of the rest. It reads no clock, does no IO, spawns
+//! nothing but one thread with a large stack while it parses, and never panics on any input.
+
+pub mod changed;
+pub mod env;
+pub mod error;
+pub mod evaluate;
+pub mod json;
+pub mod map;
+pub mod paths;
+pub mod project;
+pub mod value;
+
+pub use changed::{Changes, PathIndex};
+pub use env::{Env, Kind, Problem};
+pub use error::{ErrorKind, EvalError};
+pub use evaluate::{Bindings, Budget, Evaluation, Program};
+pub use json::Json;
+pub use map::Map;
+pub use paths::{PathError, PathSet};
+pub use value::Value;

@@ -1,0 +1,153 @@
+//! [`Program`]: a compiled expression, and its evaluation over [`Bindings`].
+
+use super::env::{Env, Problem};
+use super::error::EvalError;
+use super::json::Json;
+use super::paths::PathSet;
+use super::value::Value;
+use jiff::Timestamp;
+use std::sync::Arc;
+
+/// A compiled expression: shared, cheap to clone, usable from many threads.
+#[derive(Clone, Debug)]
+pub struct Program {
+    code: Arc<Code>,
+}
+
+#[derive(Debug)]
+struct Code {
+    source: String,
+    reads: Vec<(Arc<str>, PathSet)>,
+    reads_now: bool,
+}
+
+impl Program {
+    pub(super) fn compile(_env: &Env, source: &str) -> Result<Program, Vec<Problem>> {
+        Err(vec![Problem {
+            span: 0..source.len(),
+            message: "expressions cannot be compiled yet".to_owned(),
+            help: None,
+        }])
+    }
+
+    /// The expression as it was written.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.code.source
+    }
+
+    /// What it reads of a name: its own reads and those of the definitions that it uses. `None`
+    /// if it does not read the name at all. `changed` and `became` read both `object` and
+    /// `oldObject`.
+    #[must_use]
+    pub fn reads(&self, root: &str) -> Option<&PathSet> {
+        self.code
+            .reads
+            .iter()
+            .find(|(name, _)| **name == *root)
+            .map(|(_, paths)| paths)
+    }
+
+    /// The names that it reads.
+    pub fn roots(&self) -> impl Iterator<Item = &str> {
+        self.code.reads.iter().map(|(name, _)| &**name)
+    }
+
+    /// Whether its answer can change by time alone.
+    #[must_use]
+    pub fn reads_now(&self) -> bool {
+        self.code.reads_now
+    }
+
+    /// Evaluates it. Steps and bytes are taken from the budget.
+    #[must_use]
+    pub fn evaluate<'a>(&'a self, bindings: &Bindings<'a>, budget: &mut Budget) -> Evaluation<'a> {
+        let _ = (bindings, budget);
+        Evaluation {
+            result: Ok(Value::Null),
+            next: None,
+        }
+    }
+}
+
+/// The values of the names, for one or more evaluations.
+#[derive(Clone, Debug, Default)]
+pub struct Bindings<'a> {
+    entries: Vec<(&'a str, Bound<'a>)>,
+}
+
+#[derive(Clone, Debug)]
+enum Bound<'a> {
+    Json(&'a Json),
+    List(&'a [Json]),
+    Value(Value<'a>),
+}
+
+impl<'a> Bindings<'a> {
+    #[must_use]
+    pub fn new() -> Bindings<'a> {
+        Bindings::default()
+    }
+
+    /// Binds a JSON value.
+    #[must_use]
+    pub fn json(self, name: &'a str, json: &'a Json) -> Self {
+        self.bind(name, Bound::Json(json))
+    }
+
+    /// Binds a list of JSON values.
+    #[must_use]
+    pub fn list(self, name: &'a str, list: &'a [Json]) -> Self {
+        self.bind(name, Bound::List(list))
+    }
+
+    /// Binds a moment.
+    #[must_use]
+    pub fn time(self, name: &'a str, time: Timestamp) -> Self {
+        self.bind(name, Bound::Value(Value::Timestamp(time)))
+    }
+
+    #[must_use]
+    pub fn bool(self, name: &'a str, value: bool) -> Self {
+        self.bind(name, Bound::Value(Value::Bool(value)))
+    }
+
+    /// Binds a string.
+    #[must_use]
+    pub fn text(self, name: &'a str, value: &'a str) -> Self {
+        self.bind(name, Bound::Value(Value::Str(value)))
+    }
+
+    fn bind(mut self, name: &'a str, bound: Bound<'a>) -> Self {
+        self.entries.push((name, bound));
+        self
+    }
+}
+
+/// What evaluations may still use. Share one over the expressions of a rule to bound the rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// Sub-expressions evaluated and elements visited.
+    pub steps: u64,
+    /// Bytes of the strings, lists and maps that the expression makes.
+    pub bytes: u64,
+}
+
+/// A million steps (some ten milliseconds) and 16 MiB.
+impl Default for Budget {
+    fn default() -> Budget {
+        Budget {
+            steps: 1_000_000,
+            bytes: 16 << 20,
+        }
+    }
+}
+
+/// The answer, and until when it holds.
+#[derive(Clone, Debug)]
+pub struct Evaluation<'a> {
+    pub result: Result<Value<'a>, EvalError>,
+    /// The earliest moment after `now` at which the answer can differ although nothing but `now`
+    /// changes; `None`: never.
+    pub next: Option<Timestamp>,
+}

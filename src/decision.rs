@@ -1,0 +1,140 @@
+//! The one stream of explanations: what was decided about an alert, a notification or a stream, and why.
+//!
+//! Dry-run prints decisions, the ledger keeps them, logs and metrics count them.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::alert::Ending;
+use crate::names::{
+    Fingerprint, GroupKey, NotificationId, ObjectRef, ReceiverName, RuleName, SourceKey,
+};
+
+/// One decision. Absent parts do not apply to it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Decision {
+    pub at: Timestamp,
+    pub reason: Reason,
+    pub about: About,
+    /// Until when it holds, where that is known.
+    pub until: Option<Timestamp>,
+}
+
+/// What a decision is about.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct About {
+    pub rule: Option<RuleName>,
+    pub object: Option<ObjectRef>,
+    pub alert: Option<Fingerprint>,
+    pub receiver: Option<ReceiverName>,
+    pub group: Option<GroupKey>,
+    pub notification: Option<NotificationId>,
+    pub source: Option<SourceKey>,
+}
+
+/// Why. The variant's name in kebab-case is the `reason` label of the metric.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reason {
+    /// The rule is true and its hold has begun.
+    Pending,
+    /// The rule stopped being true before its hold was over.
+    Withdrawn,
+    Firing,
+    Resolved(Ending),
+    /// An occurrence, to be told once.
+    Occurred,
+    /// The same Event again: it now has this count.
+    Repeated(u64),
+    /// The rule could not be evaluated; the alert keeps its state.
+    Unknown(String),
+    /// Time alone fires nothing while a stream that the rule reads is broken.
+    Stale,
+    /// The alerts of this rule keep their state: its document is invalid or cannot be read.
+    Frozen,
+    /// The rule is a shadow: it would have been sent.
+    Shadowed,
+    /// The alert waits in its group.
+    Grouped,
+    /// The group has nothing new to say.
+    Unchanged,
+    /// The receiver does not want to hear of resolved alerts.
+    ResolveNotWanted,
+    /// No receiver is named, and no cluster-wide receiver exists.
+    NoReceiver,
+    /// Held back by the receiver's limit; it goes into the next digest.
+    Limited,
+    /// Decided, and written to the outbox.
+    Queued,
+    /// A newer notification of the same group took its place while it waited.
+    Superseded,
+    /// A resolve met its firing before anything was sent.
+    Cancelled,
+    Sent,
+    /// An attempt failed; there will be another.
+    Retrying(String),
+    /// The receiver refused it for good.
+    Refused(String),
+    /// It was tried until `giveUpAfter`.
+    GaveUp(String),
+    /// A template failed; the built-in format was used.
+    TemplateFailed(String),
+    /// Nothing is known about a kind since then: its stream is broken.
+    Blind(String),
+    /// A bound was reached and something was cut.
+    Bounded(String),
+}
+
+impl Reason {
+    /// The reason's name, as in metrics and JSON.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Withdrawn => "withdrawn",
+            Self::Firing => "firing",
+            Self::Resolved(_) => "resolved",
+            Self::Occurred => "occurred",
+            Self::Repeated(_) => "repeated",
+            Self::Unknown(_) => "unknown",
+            Self::Stale => "stale",
+            Self::Frozen => "frozen",
+            Self::Shadowed => "shadowed",
+            Self::Grouped => "grouped",
+            Self::Unchanged => "unchanged",
+            Self::ResolveNotWanted => "resolve-not-wanted",
+            Self::NoReceiver => "no-receiver",
+            Self::Limited => "limited",
+            Self::Queued => "queued",
+            Self::Superseded => "superseded",
+            Self::Cancelled => "cancelled",
+            Self::Sent => "sent",
+            Self::Retrying(_) => "retrying",
+            Self::Refused(_) => "refused",
+            Self::GaveUp(_) => "gave-up",
+            Self::TemplateFailed(_) => "template-failed",
+            Self::Blind(_) => "blind",
+            Self::Bounded(_) => "bounded",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Resolved(ending) => write!(f, "resolved: {}", ending.as_str()),
+            Self::Repeated(count) => write!(f, "repeated: seen {count} times"),
+            Self::Unknown(why)
+            | Self::Retrying(why)
+            | Self::Refused(why)
+            | Self::GaveUp(why)
+            | Self::TemplateFailed(why)
+            | Self::Blind(why)
+            | Self::Bounded(why) => write!(f, "{}: {why}", self.name()),
+            _ => f.write_str(self.name()),
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! From alert changes to notifications that are due: group, dedup, repeat, limit.
+//!
+//! In: alerts that fired, changed or resolved, and time. Out: [`Notification`]s, or a decision
+//! why not. The order and the meaning of the words are Alertmanager's
+//! (<https://prometheus.io/docs/alerting/latest/configuration/#route>). It sends nothing.
+//!
+//! A step is any number of [`Notify::alert`]s and then one [`Notify::flush`] at the same moment.
+//! What must survive is written to the effects by whichever of them changed it: a small record
+//! for the group, one for each alert at each receiver, one for each limit.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::alert::{Alert, Nature, State};
+use crate::decision::{About, Reason};
+use crate::engine::Effects;
+use crate::journal::{Key, Record};
+use crate::names::{Fingerprint, GroupKey, ReceiverName, RuleName};
+
+mod dedup;
+mod digest;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod flush;
+mod group;
+mod heartbeat;
+mod join;
+mod limit;
+mod notification;
+mod policy;
+#[cfg(test)]
+mod properties;
+mod restore;
+#[cfg(test)]
+mod tests;
+mod timers;
+mod told;
+
+pub use group::{Group, GroupKind, GroupRecord, Heard, MemberRecord};
+pub use limit::LimitRecord;
+pub use notification::{Cause, Digest, MAX_ALERTS, Notification, Status};
+pub use policy::{GroupBy, Limit, Policy};
+pub(crate) use timers::later;
+
+use limit::Cell;
+use timers::Timers;
+
+/// How often the groups of a receiver that no longer exists are looked at, and how long its
+/// told occurrences are remembered.
+const WITHOUT_RECEIVER: SignedDuration = SignedDuration::from_mins(5);
+
+/// The groups of all receivers.
+#[derive(Debug, Default)]
+pub struct Notify {
+    policies: BTreeMap<ReceiverName, Arc<Policy>>,
+    cells: BTreeMap<ReceiverName, Cell>,
+    groups: BTreeMap<GroupKey, Group>,
+    /// Which group an alert is in at a receiver.
+    places: BTreeMap<(Fingerprint, ReceiverName), GroupKey>,
+    /// The occurrences that were told not long ago.
+    told: told::Memory,
+    /// Alerts that fire and name a receiver which does not get them: it is unknown, or the
+    /// alert is a shadow. They are tried again when the policies change.
+    unheard: BTreeMap<Fingerprint, Arc<Alert>>,
+    timers: Timers,
+    /// Groups that are due but wait for a rule which may not act.
+    blocked: BTreeMap<RuleName, BTreeSet<GroupKey>>,
+    /// Alerts that nobody needs any more.
+    released: BTreeSet<Fingerprint>,
+    /// The policies are new: heartbeats begin and unheard alerts are tried at the next flush.
+    reloaded: bool,
+}
+
+impl Notify {
+    #[must_use]
+    pub fn new(policies: Vec<Policy>) -> Self {
+        let mut notify = Self::default();
+        notify.replace_policies(policies);
+        notify
+    }
+
+    /// The receivers changed. Open groups stay as they are until they are over, but on their
+    /// receiver's new times; those of a receiver that is gone are told nothing meanwhile.
+    pub fn set_policies(&mut self, now: Timestamp, policies: Vec<Policy>) {
+        let cells = std::mem::take(&mut self.cells);
+        self.replace_policies(policies);
+        for (receiver, cell) in cells {
+            if let Some(record) = cell.record() {
+                self.restore_cell(&receiver, record, now);
+            }
+        }
+        self.hurry(now);
+    }
+
+    fn replace_policies(&mut self, policies: Vec<Policy>) {
+        self.cells = policies
+            .iter()
+            .filter_map(|policy| Some((policy.receiver.clone(), Cell::new(policy.limit?))))
+            .collect();
+        self.policies = policies
+            .into_iter()
+            .map(|policy| (policy.receiver.clone(), Arc::new(policy)))
+            .collect();
+        self.reloaded = true;
+    }
+
+    /// When [`Self::flush`] has something to do next. A group that waits for a rule to act
+    /// again has no time: it is tried at each flush.
+    #[must_use]
+    pub fn next_wake(&self) -> Option<Timestamp> {
+        let forget = self
+            .told
+            .receivers()
+            .map(|(receiver, oldest)| later(oldest, self.repeat_interval(receiver)));
+        self.timers.next().into_iter().chain(forget).min()
+    }
+
+    /// Alerts that nobody needs any more: resolved and told or not to be told, occurrences
+    /// told and past their repeat interval. Each is given once, in the step that released it.
+    pub fn take_released(&mut self) -> Vec<Fingerprint> {
+        let released = std::mem::take(&mut self.released);
+        released.into_iter().collect()
+    }
+
+    /// The open groups, for metrics, dry-run and explain.
+    pub fn groups(&self) -> impl Iterator<Item = &Group> {
+        self.groups.values()
+    }
+
+    fn repeat_interval(&self, receiver: &ReceiverName) -> SignedDuration {
+        self.policies
+            .get(receiver)
+            .map_or(WITHOUT_RECEIVER, |policy| policy.repeat_interval)
+    }
+
+    /// Releases the alert if nobody has to hear of it.
+    fn release_unless_needed(&mut self, alert: &Alert) {
+        let over = alert.nature == Nature::Occurrence || alert.state == State::Resolved;
+        if over && !self.is_needed(alert.fingerprint) {
+            self.released.insert(alert.fingerprint);
+        }
+    }
+
+    fn is_needed(&self, fingerprint: Fingerprint) -> bool {
+        self.groups_of(fingerprint).next().is_some() || self.told.knows(fingerprint)
+    }
+
+    /// The receivers that the alert has a group at.
+    fn groups_of(
+        &self,
+        fingerprint: Fingerprint,
+    ) -> impl Iterator<Item = (&ReceiverName, &GroupKey)> {
+        self.places
+            .range((fingerprint, "".into())..)
+            .take_while(move |((found, _), _)| *found == fingerprint)
+            .map(|((_, receiver), group)| (receiver, group))
+    }
+
+    /// Sets the group's next flush. A blocked one keeps it for when it is no longer.
+    fn schedule(&mut self, group: &mut Group, at: Timestamp) {
+        if !group.is_blocked() {
+            self.timers
+                .unset(group.flush_at(), group.rank(), &group.key);
+            self.timers.set(at, group.rank(), group.key.clone());
+        }
+        group.record.flush_at = at;
+    }
+}
+
+/// Writes the group down.
+fn put_group(group: &Group, effects: &mut Effects) {
+    let record = Record::Group(group.record.clone());
+    effects.put(Key::Group(group.key.clone()), record);
+}
+
+/// Writes down what the receiver has heard of one alert.
+fn put_member(group: &Group, alert: Fingerprint, heard: Heard, effects: &mut Effects) {
+    let key = Key::Member(group.receiver().clone(), alert);
+    let group = group.key.clone();
+    effects.put(key, Record::Member(MemberRecord { group, heard }));
+}
+
+/// Explains what became of an alert at a receiver, in which group, and until when.
+fn decide(
+    now: Timestamp,
+    reason: Reason,
+    alert: &Alert,
+    receiver: Option<&ReceiverName>,
+    group: Option<(&GroupKey, Option<Timestamp>)>,
+    effects: &mut Effects,
+) {
+    let about = About {
+        rule: Some(alert.rule.clone()),
+        object: Some(alert.object.clone()),
+        alert: Some(alert.fingerprint),
+        receiver: receiver.cloned(),
+        group: group.map(|(group, _)| group.clone()),
+        ..About::default()
+    };
+    let until = group.and_then(|(_, until)| until);
+    effects.decide_until(now, reason, about, until);
+}
