@@ -88,6 +88,7 @@ impl Configuration {
     /// it may. A cluster-wide rule may notify the cluster-wide receivers; a tenant's rule those of
     /// its namespace, and the cluster-wide ones that are shared. A tenant's own comes before a
     /// shared one of the same name.
+    #[must_use]
     pub fn receivers_of(&self, rule: &Rule) -> Vec<&Receiver> {
         let may = |receiver: &&Receiver| {
             receiver.namespace == rule.namespace

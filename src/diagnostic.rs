@@ -100,7 +100,7 @@ fn position(text: &str, offset: usize) -> Position {
         .map_or(0, |at| at + 1);
     let characters = |bytes: &[u8]| bytes.iter().filter(|&&b| b & 0xC0 != 0x80).count();
     Position {
-        line: before.iter().filter(|&&b| b == b'\n').count() + 1,
+        line: before.split(|&b| b == b'\n').count(),
         column: characters(&before[line_start..]) + 1,
     }
 }
@@ -123,7 +123,7 @@ pub struct Diagnostic {
     /// Absent when no text is to blame (a path that does not exist).
     pub place: Option<Place>,
     /// What stands under the underline; may be empty.
-    pub label: String,
+    pub label: Box<str>,
     /// Further places that belong to it, each with what it is ("first defined here").
     pub others: Vec<(Place, String)>,
     /// What to do about it.
@@ -138,7 +138,7 @@ impl Diagnostic {
             level: Level::Error,
             message: message.into(),
             place: None,
-            label: String::new(),
+            label: Box::default(),
             others: Vec::new(),
             help: None,
         }
@@ -162,7 +162,7 @@ impl Diagnostic {
 
     /// Says what stands under the underline.
     #[must_use]
-    pub fn label(mut self, label: impl Into<String>) -> Self {
+    pub fn label(mut self, label: impl Into<Box<str>>) -> Self {
         self.label = label.into();
         self
     }

@@ -21,6 +21,12 @@ pub(super) struct Document {
 }
 
 impl Document {
+    /// The items of a list in `spec`; nothing if it is not there, or no list.
+    pub(super) fn items_of(&self, name: &str) -> &[Node] {
+        let list = self.root.get("spec").and_then(|spec| spec.get(name));
+        list.map_or(&[], Node::items)
+    }
+
     /// The place of a span of this document's tree.
     pub(super) fn place(&self, span: &Range<usize>) -> Place {
         Place {

@@ -104,7 +104,8 @@ pub fn format(duration: Duration) -> String {
     let mut text = String::new();
     for (unit, factor) in UNITS.iter().rev() {
         if rest >= *factor {
-            text += &format!("{}{unit}", rest / factor);
+            text += &(rest / factor).to_string();
+            text += unit;
             rest %= factor;
         }
     }

@@ -1,4 +1,8 @@
 //! `kind: Receiver`: who is told, how, how often and in which groups.
+#![expect(
+    clippy::doc_markdown,
+    reason = "the CRD shows these comments to users, who know PagerDuty without markup"
+)]
 
 pub(super) mod manifest;
 
@@ -63,6 +67,10 @@ pub struct ReceiverSpec {
 }
 
 /// The service that a receiver speaks to.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one a receiver, and there are few"
+)]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Service {
     Slack(Slack),

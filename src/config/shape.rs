@@ -58,7 +58,7 @@ impl Shape<'_> {
             }
             (Some("string"), Value::String(text)) => self.check_string(name, node, text, schema),
             (Some("integer"), Value::Number(number)) => {
-                self.check_integer(name, node, number, schema)
+                self.check_integer(name, node, number, schema);
             }
             (Some("string"), Value::Number(number)) if schema[FORM].is_string() => {
                 let message = format!("`{name}`: {number} has no unit");
