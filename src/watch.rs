@@ -7,6 +7,13 @@
 //! This file holds the types only: they do no IO, and the core imports them. The parts below it
 //! talk to the API server, read clocks and sleep; they decide nothing about rules or alerts.
 
+mod backoff;
+mod decode;
+mod event;
+mod lines;
+pub mod object;
+pub mod stats;
+
 use std::fmt::Write as _;
 use std::sync::Arc;
 
