@@ -297,7 +297,7 @@ mod tests {
 
     #[test]
     fn a_bookmark_says_where_the_stream_is() {
-        let mut bookmark = |annotations: &str| {
+        let bookmark = |annotations: &str| {
             let line = format!(
                 r#"{{"type":"BOOKMARK","object":{{"kind":"Pod","apiVersion":"v1","metadata":{{"resourceVersion":"12746"{annotations}}},"spec":{{"containers":null}}}}}}"#
             );
@@ -380,7 +380,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_says_where_and_never_what() {
-        let mut problem = |line: &[u8]| databases().line(line).expect_err("no line").to_string();
+        let problem = |line: &[u8]| databases().line(line).expect_err("no line").to_string();
         assert_snapshot!(problem(b"<html>hunter2"), @"not the JSON that was expected (a syntax error, byte 1)");
         assert_snapshot!(problem(br#"{"type":"ADDED","object":{"spec":"hunter2"#), @"not the JSON that was expected (it ends too early, byte 41)");
         assert_snapshot!(problem(br#"{"type":"SURPRISE","object":{}}"#), @"not the JSON that was expected (a field missing or of another type, byte 18)");

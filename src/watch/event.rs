@@ -21,7 +21,7 @@ impl KubernetesEvent {
     /// # Errors
     /// It is not JSON (YAML, …), or a field has a type that no Event has.
     pub fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Wire::deserialize(deserializer).map(|wire| wire.into_event())
+        Wire::deserialize(deserializer).map(Wire::into_event)
     }
 }
 
