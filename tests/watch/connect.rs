@@ -63,9 +63,9 @@ async fn what_is_wrong_with_a_kubeconfig_is_said() {
     insta::assert_snapshot!(problem(KUBECONFIG, Some("two")).await, @r#"kubeconfig KUBECONFIG: the context names the cluster "elsewhere", which is not in it"#);
     insta::assert_snapshot!(problem(&KUBECONFIG.replace("current-context: one", ""), None).await, @"kubeconfig KUBECONFIG has no current context; choose one with --context: one, two");
     insta::assert_snapshot!(problem("users: [{name: a, token: hunter2}, b\n", None).await, @"kubeconfig KUBECONFIG: line 1, column 8: this is not a kubeconfig (YAML of kind Config)");
-    insta::assert_snapshot!(problem("", None).await, @"kubeconfig KUBECONFIG has no current context; choose one with --context: none");
+    insta::assert_snapshot!(problem("", None).await, @"kubeconfig KUBECONFIG: it has no contexts: is it a kubeconfig?");
     let missing = try_connect(PathBuf::from("/nowhere/config"), None).await;
-    insta::assert_snapshot!(missing.expect_err("missing"), @"kubeconfig KUBECONFIG: KUBECONFIG: No such file or directory (os error 2)");
+    insta::assert_snapshot!(missing.expect_err("missing"), @"kubeconfig KUBECONFIG: No such file or directory (os error 2)");
 }
 
 #[tokio::test]
@@ -74,5 +74,5 @@ async fn a_server_that_cannot_be_reached_is_named() {
         .await
         .expect("nothing is sent yet");
     let error = cluster.identity().await.expect_err("nobody listens");
-    insta::assert_snapshot!(error, @"cannot reach the API server at http://127.0.0.1:1: ServiceError: client error (Connect): tcp connect error: Connection refused (os error 111); check that it runs, the address, and the network between");
+    insta::assert_snapshot!(error, @"cannot reach the API server at http://127.0.0.1:1: client error (Connect): tcp connect error: Connection refused (os error 111); check that it runs, the address, and the network between");
 }

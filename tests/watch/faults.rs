@@ -10,6 +10,9 @@ use bellwether_testkit::{CutProxy, Event};
 use crate::mirror::{Health, Mirror, hasty};
 use crate::world::World;
 
+/// How often the connection is cut, twice each time.
+const ROUNDS: u32 = 30;
+
 #[tokio::test]
 async fn an_api_server_that_restarts_costs_no_final_state() {
     let testbed = testkit::Cluster::start().await.expect("a cluster");
@@ -95,7 +98,6 @@ async fn a_connection_cut_again_and_again_misses_no_final_state() {
     world.database("stays", 0).await;
     let mut mirror = Mirror::listed(world.databases(), &world.cluster).await;
 
-    const ROUNDS: u32 = 30;
     for round in 1..=ROUNDS {
         let passing = world.database(&format!("passing-{round}"), round).await;
         proxy.cut();

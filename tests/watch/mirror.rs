@@ -13,7 +13,7 @@ use bellwether::watch::{Change, KubernetesEvent, Observation, Signal, Signalled,
 use tokio::sync::mpsc;
 
 /// How long anything may take here: a restart of the API server is the longest.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Health {
@@ -96,7 +96,7 @@ impl Mirror {
                     self.believe(signalled.signal);
                 }
                 Ok(None) => panic!("the stream ended before: {what}\n{}", self.told()),
-                Err(_) => panic!("not within {PATIENCE:?}: {what}\n{}", self.told()),
+                Err(elapsed) => panic!("{elapsed} after {PATIENCE:?}: {what}\n{}", self.told()),
             }
         }
     }

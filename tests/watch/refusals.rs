@@ -132,9 +132,12 @@ async fn a_server_that_ends_every_watch_at_once_is_not_hammered() {
 
 #[tokio::test]
 async fn a_server_that_says_gone_to_every_watch_is_not_hammered() {
-    let server = Scripted::start(|asked| match asked.query.contains("sendInitialEvents") {
-        true => ended(list_of_one()),
-        false => refused(410, "too old resource version", None),
+    let server = Scripted::start(|asked| {
+        if asked.query.contains("sendInitialEvents") {
+            ended(list_of_one())
+        } else {
+            refused(410, "too old resource version", None)
+        }
     })
     .await;
     let mut mirror = Mirror::of(&server.cluster, things());

@@ -101,9 +101,10 @@ pub fn added(name: &str, version: u32) -> String {
 }
 
 pub fn bookmark(version: u32, initial_events_end: bool) -> String {
-    let annotations = match initial_events_end {
-        true => serde_json::json!({"k8s.io/initial-events-end": "true"}),
-        false => serde_json::json!({}),
+    let annotations = if initial_events_end {
+        serde_json::json!({"k8s.io/initial-events-end": "true"})
+    } else {
+        serde_json::json!({})
     };
     serde_json::json!({
         "type": "BOOKMARK",
