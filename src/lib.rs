@@ -9,6 +9,10 @@
 pub mod cel;
 // The words that every stage uses: identities, labels, severity.
 pub mod names;
+// A problem in what the user wrote, with its place and a hint.
+pub mod diagnostic;
+// The user's documents, typed: rules and receivers.
+pub mod config;
 // What was decided and why, for people.
 pub mod decision;
 // The life of an alert: pending, firing, resolved.
