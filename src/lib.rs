@@ -25,3 +25,5 @@ pub mod outbox;
 pub mod journal;
 // The stages above as one machine: step(now, input) -> effects.
 pub mod engine;
+// A notification as the bytes that its receiver expects.
+pub mod render;
