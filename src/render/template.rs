@@ -98,6 +98,15 @@ impl Template {
         self.target
     }
 
+    /// The same template, its values escaped for another target.
+    #[must_use]
+    pub(super) fn retarget(&self, target: Target) -> Self {
+        Self {
+            target,
+            ..self.clone()
+        }
+    }
+
     /// Every path that it reads, with where it reads it.
     #[must_use]
     pub fn reads(&self) -> &[Read] {
