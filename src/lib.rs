@@ -27,3 +27,5 @@ pub mod journal;
 pub mod engine;
 // A notification as the bytes that its receiver expects.
 pub mod render;
+// One attempt to deliver: credentials, requests, and what the answers mean.
+pub mod deliver;
