@@ -11,6 +11,11 @@
 //! Implements the "efficient detection of changes" and "streaming lists" (KEP-3157) of
 //! <https://kubernetes.io/docs/reference/using-api/api-concepts/>.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the shell: a stream is a task that sleeps between its attempts"
+)]
+
 mod changes;
 mod list;
 
