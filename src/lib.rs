@@ -1,5 +1,4 @@
 //! Bellwether watches Kubernetes resources, evaluates CEL rules on every
-//! transition, and delivers the notifications.
 //!
 //! The modules stand in the order in which the data flows. Everything up to
 //! `render` is a pure core that is driven by [`engine`]; the rest is the shell
@@ -9,8 +8,14 @@
 pub mod cel;
 // The words that every stage uses: identities, labels, severity.
 pub mod names;
+// What is wrong with what the user wrote, with its place and a hint.
+pub mod diagnostic;
+// The user's documents, typed.
+pub mod config;
 // What was decided and why, for people.
 pub mod decision;
+// What the API server says, as observations.
+pub mod watch;
 // The life of an alert: pending, firing, resolved.
 pub mod alert;
 // From alert changes to notifications that are due: group, dedup, repeat, limit.

@@ -1,0 +1,52 @@
+//! Where a secret is kept. The secret itself is never in a document and never in this process's
+//! configuration: only `deliver` resolves a credential, when it sends.
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// Where a secret value is kept: exactly one of `env`, `file` and `secretKeyRef`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Credential {
+    /// The name of an environment variable of the bridge.
+    Env(String),
+    /// The path of a file; its content without the trailing newline. Read again when it changes.
+    File(PathBuf),
+    /// A key of a Secret in the document's own namespace.
+    SecretKeyRef(SecretKey),
+}
+
+/// A key of a Secret.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SecretKey {
+    /// The name of the Secret.
+    pub name: String,
+    /// The key in its `data`.
+    pub key: String,
+}
+
+/// A value that may stand in the document, or be kept elsewhere because it is secret.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(untagged)]
+pub enum LiteralOrCredential {
+    Literal(String),
+    Credential(Credential),
+}
+
+impl JsonSchema for LiteralOrCredential {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "LiteralOrCredential".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        // A string or an object: a structural schema can only say "anything".
+        schemars::json_schema!({ "x-kubernetes-preserve-unknown-fields": true })
+    }
+}

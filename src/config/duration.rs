@@ -1,0 +1,128 @@
+//! Durations as people write them: Go's form (`90s`, `1h30m`, `1.5h`) with `d` and `w`.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+/// What is wrong with the text of a duration.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DurationError {
+    #[error("it is empty")]
+    Empty,
+    #[error("`{0}` has no unit; write `{0}s`, `{0}m` or `{0}h`")]
+    NoUnit(String),
+    #[error("`{0}` is no unit; the units are ms, s, m, h, d and w")]
+    Unit(String),
+    #[error("`{0}` is not a number")]
+    Number(String),
+    #[error("it is longer than 100 years")]
+    TooLong,
+}
+
+const UNITS: [(&str, u64); 6] = [
+    ("ms", 1),
+    ("s", 1_000),
+    ("m", 60_000),
+    ("h", 3_600_000),
+    ("d", 86_400_000),
+    ("w", 604_800_000),
+];
+const LONGEST: u64 = 100 * 365 * 86_400_000;
+
+/// Reads a duration, to the millisecond.
+///
+/// # Errors
+/// Says which part is wrong.
+pub fn parse(text: &str) -> Result<Duration, DurationError> {
+    if text.is_empty() {
+        return Err(DurationError::Empty);
+    }
+    if text == "0" {
+        return Ok(Duration::ZERO);
+    }
+    let mut total = 0_u64;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let number = take(&mut rest, |c| c.is_ascii_digit() || c == '.');
+        if number.is_empty() {
+            return Err(DurationError::Number(text.to_owned()));
+        }
+        let unit = take(&mut rest, |c| !c.is_ascii_digit() && c != '.');
+        if unit.is_empty() {
+            return Err(DurationError::NoUnit(number.to_owned()));
+        }
+        let Some((_, factor)) = UNITS.iter().find(|(name, _)| *name == unit) else {
+            return Err(DurationError::Unit(unit.to_owned()));
+        };
+        total = milliseconds(number, *factor)?
+            .checked_add(total)
+            .filter(|sum| *sum <= LONGEST)
+            .ok_or(DurationError::TooLong)?;
+    }
+    Ok(Duration::from_millis(total))
+}
+
+fn take<'a>(rest: &mut &'a str, wanted: impl Fn(char) -> bool) -> &'a str {
+    let end = rest.find(|c| !wanted(c)).unwrap_or(rest.len());
+    let (taken, left) = rest.split_at(end);
+    *rest = left;
+    taken
+}
+
+/// `number` times `factor`, exactly, a fraction of a millisecond dropped.
+fn milliseconds(number: &str, factor: u64) -> Result<u64, DurationError> {
+    let wrong = || DurationError::Number(number.to_owned());
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    if whole.is_empty() && fraction.is_empty() || fraction.len() > 9 || fraction.contains('.') {
+        return Err(wrong());
+    }
+    let whole: u64 = match whole {
+        "" => 0,
+        digits if digits.len() > 15 => return Err(DurationError::TooLong),
+        digits => digits.parse().map_err(|_| wrong())?,
+    };
+    let part = match fraction {
+        "" => 0,
+        digits => {
+            let value: u64 = digits.parse().map_err(|_| wrong())?;
+            // At most 9 digits times a week in milliseconds: below 2^60.
+            value * factor / 10_u64.pow(u32::try_from(digits.len()).unwrap_or(9))
+        }
+    };
+    whole
+        .checked_mul(factor)
+        .and_then(|sum| sum.checked_add(part))
+        .ok_or(DurationError::TooLong)
+}
+
+/// For `#[serde(deserialize_with)]`.
+///
+/// # Errors
+/// When the text is no duration.
+pub fn deserialize<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Duration, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    parse(&text)
+        .map_err(|error| serde::de::Error::custom(format!("`{text}` is not a duration: {error}")))
+}
+
+/// For `#[schemars(with)]`: how a duration looks in a schema.
+pub struct DurationText;
+
+impl schemars::JsonSchema for DurationText {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Duration".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string",
+            "pattern": r"^(0|([0-9]+(\.[0-9]+)?(ms|s|m|h|d|w))+)$",
+        })
+    }
+}

@@ -1,0 +1,203 @@
+//! `kind: Rule`: what to watch, when it matters, what to say and to whom.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::Text;
+use crate::diagnostic::Place;
+use crate::names::{RuleName, Severity};
+
+/// A rule document.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    pub name: RuleName,
+    /// The tenant's namespace; absent for a cluster-wide rule.
+    pub namespace: Option<String>,
+    pub spec: RuleSpec,
+    /// Where its name stands.
+    pub place: Place,
+}
+
+/// A state (`when`) or an occurrence (`on`) of watched objects that somebody is told about.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RuleSpec {
+    /// Which objects the rule is about.
+    pub watch: Watch,
+    /// Values that expressions (`params.NAME`) and holds may name; overridden per installation.
+    #[serde(default)]
+    pub params: BTreeMap<String, Value>,
+    /// Named CEL expressions, evaluated when used, as in admission policies: `variables.NAME`.
+    #[serde(default)]
+    pub variables: Vec<Variable>,
+    /// A state, in CEL: the alert is active while it is true. Exactly one of `when` and `on`.
+    pub when: Option<Text>,
+    /// An occurrence, in CEL: told once, when it happens. Exactly one of `when` and `on`.
+    pub on: Option<Text>,
+    /// With `on`: what ends the occurrence, in CEL. Without it there is no resolve.
+    pub until: Option<Text>,
+    /// With `when`: how long the state must last before the alert fires: `5m`, `1h30m`, `1d`, or `params.NAME`.
+    #[serde(rename = "for")]
+    pub hold: Option<Hold>,
+    /// With `when`: how long the alert goes on firing after the state ended: `2m`, or `params.NAME`.
+    pub keep_firing_for: Option<Hold>,
+    /// How bad it is.
+    #[serde(default)]
+    pub severity: Severity,
+    /// Labels of the alert, as they are.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    /// Labels of the alert, in CEL.
+    #[serde(default)]
+    pub label_expressions: BTreeMap<String, Text>,
+    /// Further identity of the alert, in CEL: another key is another alert.
+    pub dedup_key: Option<Text>,
+    /// One line for people: a Handlebars template.
+    pub summary: Option<Text>,
+    /// More for people: a Handlebars template.
+    pub description: Option<Text>,
+    /// The address of the page that says what to do.
+    pub runbook: Option<String>,
+    /// Names of receivers. Without it, every receiver that the rule may notify is told.
+    #[serde(default)]
+    pub notify: Vec<String>,
+    /// What the deletion of the object does to its alert.
+    #[serde(default)]
+    pub on_delete: OnDelete,
+    /// What an `on` rule does with what it finds when there is no stored state.
+    #[serde(default)]
+    pub on_startup: OnStartup,
+    /// Evaluated, counted and kept in the ledger as "would have sent", never sent.
+    #[serde(default)]
+    pub shadow: bool,
+    /// Names that the rule had: its alerts keep their identity through the renaming.
+    #[serde(default)]
+    pub formerly: Vec<String>,
+}
+
+/// Which objects.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Watch {
+    /// `group/version`, or `v1` for the core group.
+    pub api_version: String,
+    /// The kind, as in a manifest.
+    pub kind: String,
+    /// Namespaces to watch; all when empty.
+    #[serde(default)]
+    pub namespaces: Vec<String>,
+    /// As kubectl takes it (`app=db,tier in (a,b)`), or as a `{matchLabels, matchExpressions}` object.
+    pub label_selector: Option<String>,
+    /// As kubectl takes it: `metadata.name=main`.
+    pub field_selector: Option<String>,
+}
+
+/// A named expression.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Variable {
+    /// A CEL identifier.
+    pub name: String,
+    /// CEL.
+    pub expression: Text,
+}
+
+/// How long: fixed, or one of the rule's `params`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hold {
+    Fixed(Duration),
+    /// The name after `params.`.
+    Param(String),
+}
+
+impl<'de> Deserialize<'de> for Hold {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        match text.strip_prefix("params.") {
+            Some(name) => Ok(Self::Param(name.to_owned())),
+            None => super::duration::parse(&text)
+                .map(Self::Fixed)
+                .map_err(|error| {
+                    serde::de::Error::custom(format!(
+                        "`{text}` is neither a duration nor `params.NAME`: {error}"
+                    ))
+                }),
+        }
+    }
+}
+
+impl JsonSchema for Hold {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Hold".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string",
+            "pattern": r"^(0|([0-9]+(\.[0-9]+)?(ms|s|m|h|d|w))+|params\.[A-Za-z_][A-Za-z0-9_]*)$",
+        })
+    }
+}
+
+/// What the deletion of an object does to its alert.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnDelete {
+    /// The alert resolves.
+    #[default]
+    Resolve,
+    /// The alert goes on as it is.
+    Keep,
+    /// The deletion itself makes the alert fire.
+    Fire,
+}
+
+/// What an `on` rule does with what it finds when there is no stored state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnStartup {
+    /// It is where the rule starts from; nothing fires.
+    #[default]
+    Baseline,
+    /// What is true of it fires.
+    Fire,
+}
+
+impl Rule {
+    /// How long `when` must hold before the alert fires; zero without `for`.
+    #[must_use]
+    pub fn held_for(&self) -> Duration {
+        self.spec.resolved(self.spec.hold.as_ref())
+    }
+
+    /// How long the alert fires on after `when` ended; zero without `keepFiringFor`.
+    #[must_use]
+    pub fn kept_firing_for(&self) -> Duration {
+        self.spec.resolved(self.spec.keep_firing_for.as_ref())
+    }
+}
+
+impl RuleSpec {
+    /// The duration that a hold stands for. A param that is missing or no duration was refused by
+    /// the load, and counts as zero here.
+    fn resolved(&self, hold: Option<&Hold>) -> Duration {
+        match hold {
+            None => Duration::ZERO,
+            Some(Hold::Fixed(duration)) => *duration,
+            Some(Hold::Param(name)) => self
+                .params
+                .get(name)
+                .and_then(Value::as_str)
+                .and_then(|text| super::duration::parse(text).ok())
+                .unwrap_or_default(),
+        }
+    }
+}
