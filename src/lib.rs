@@ -26,3 +26,5 @@ pub mod outbox;
 pub mod journal;
 // The stages above as one machine: step(now, input) -> effects.
 pub mod engine;
+// The shell around the engine: clock, streams, journal, deliveries, HTTP.
+pub mod live;
