@@ -42,10 +42,13 @@ impl Clock {
 
     /// What time it is.
     pub fn now(&mut self) -> Timestamp {
-        let elapsed = SignedDuration::try_from(self.started.elapsed()).unwrap_or(SignedDuration::MAX);
+        let elapsed =
+            SignedDuration::try_from(self.started.elapsed()).unwrap_or(SignedDuration::MAX);
         let (now, leapt) = self.anchor.read(Timestamp::now(), elapsed);
         if let Some(by) = leapt {
-            tracing::warn!("the clock leapt by {by:#}; holds and intervals count that time as passed");
+            tracing::warn!(
+                "the clock leapt by {by:#}; holds and intervals count that time as passed"
+            );
         }
         now
     }
@@ -91,14 +94,23 @@ mod tests {
     #[test]
     fn time_is_what_the_monotonic_clock_counts() {
         let mut anchor = noon();
-        assert_eq!(anchor.read(second(43_210), elapsed(7)), (second(43_207), None));
+        assert_eq!(
+            anchor.read(second(43_210), elapsed(7)),
+            (second(43_207), None)
+        );
     }
 
     #[test]
     fn a_wall_clock_that_is_set_back_changes_nothing() {
         let mut anchor = noon();
-        assert_eq!(anchor.read(second(3_600), elapsed(7)), (second(43_207), None));
-        assert_eq!(anchor.read(second(3_610), elapsed(17)), (second(43_217), None));
+        assert_eq!(
+            anchor.read(second(3_600), elapsed(7)),
+            (second(43_207), None)
+        );
+        assert_eq!(
+            anchor.read(second(3_610), elapsed(17)),
+            (second(43_217), None)
+        );
     }
 
     #[test]
@@ -106,6 +118,9 @@ mod tests {
         let mut anchor = noon();
         let (now, leapt) = anchor.read(second(50_000), elapsed(10));
         assert_eq!((now, leapt), (second(50_000), Some(elapsed(6_790))));
-        assert_eq!(anchor.read(second(50_001), elapsed(11)), (second(50_001), None));
+        assert_eq!(
+            anchor.read(second(50_001), elapsed(11)),
+            (second(50_001), None)
+        );
     }
 }

@@ -45,7 +45,10 @@ impl Health {
     /// Why the state file cannot be written; `None` while it can.
     #[must_use]
     pub fn trouble(&self) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     fn set(&self, trouble: Option<String>) {
@@ -142,6 +145,7 @@ impl Committer {
             self.commit().await?;
         }
         let saved = self.trouble.is_none();
+        self.metrics.unsaved(self.unsaved.len());
         for effect in then {
             match effect {
                 Effect::Decided(decision) => {
@@ -178,6 +182,7 @@ impl Committer {
         match outcome {
             Ok(()) => {
                 self.metrics.committed(began.elapsed());
+                self.metrics.unsaved(0);
                 if self.trouble.take().is_some() {
                     self.health.set(None);
                     tracing::info!("the state file can be written again; everything is saved");
@@ -202,7 +207,7 @@ impl Committer {
             retry_at: Instant::now() + wait,
             wait,
         });
-        self.metrics.commit_failed(self.unsaved.len());
+        self.metrics.commit_failed();
         self.health.set(Some(error.to_string()));
         tracing::error!(
             unsaved = self.unsaved.len(),
@@ -218,3 +223,6 @@ async fn wait_until(moment: Option<Instant>) {
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -112,12 +112,15 @@ impl Metrics {
     pub fn committed(&self, took: Duration) {
         self.journal_commits.inc();
         self.journal_commit_seconds.observe(took.as_secs_f64());
-        self.journal_unsaved.set(0);
     }
 
-    /// Counts a commit that failed, and how many records are now in memory only.
-    pub fn commit_failed(&self, unsaved: usize) {
+    /// Counts a commit that failed.
+    pub fn commit_failed(&self) {
         self.journal_failures.inc();
+    }
+
+    /// How many records are in memory only.
+    pub fn unsaved(&self, unsaved: usize) {
         self.journal_unsaved
             .set(i64::try_from(unsaved).unwrap_or(i64::MAX));
     }
