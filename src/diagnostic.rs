@@ -4,8 +4,13 @@
 //! Out: one sorted report, for people, for machines (JSON lines) or for GitHub.
 //! It must not read files (the text comes with the place), nor decide exit codes.
 
+mod human;
+mod machine;
+
 use std::fmt;
 use std::sync::Arc;
+
+use serde::Serialize;
 
 /// A file, or a string that has a name, kept whole so that a diagnostic can show the line it is about.
 #[derive(PartialEq, Eq)]
@@ -101,7 +106,8 @@ fn position(text: &str, offset: usize) -> Position {
 }
 
 /// How bad a diagnostic is. Only an error refuses the configuration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Level {
     Error,
     Warning,
@@ -178,32 +184,84 @@ impl Diagnostic {
 
 /// All problems of one load.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Diagnostics(Vec<Diagnostic>);
+pub struct Diagnostics {
+    list: Vec<Diagnostic>,
+    /// What no report may show.
+    secrets: Vec<Place>,
+}
 
 impl Diagnostics {
     pub fn push(&mut self, diagnostic: Diagnostic) {
-        self.0.push(diagnostic);
+        self.list.push(diagnostic);
+    }
+
+    /// Keeps a stretch of a source out of every report: a secret that stands there by mistake.
+    pub fn conceal(&mut self, place: Place) {
+        self.secrets.push(place);
+    }
+
+    /// In the order of files and places; what has no place comes first.
+    #[must_use]
+    pub fn sorted(mut self) -> Self {
+        let key = |d: &Diagnostic| {
+            d.place
+                .as_ref()
+                .map(|place| (Arc::clone(place.file()), place.start))
+        };
+        self.list.sort_by_cached_key(key);
+        self
+    }
+
+    /// For people. Colour is for terminals, and only if asked for.
+    #[must_use]
+    pub fn human(&self, colour: bool) -> String {
+        let reports: Vec<_> = self
+            .iter()
+            .map(|d| human::render(d, &self.secrets, colour))
+            .collect();
+        reports.join("\n\n")
+    }
+
+    /// For machines: a JSON object a line.
+    #[must_use]
+    pub fn json(&self) -> String {
+        self.iter().map(|d| machine::json(d) + "\n").collect()
+    }
+
+    /// For GitHub Actions: an annotation a line.
+    #[must_use]
+    pub fn github(&self) -> String {
+        self.iter().map(|d| machine::github(d) + "\n").collect()
     }
 
     /// Whether anything refuses the configuration.
     #[must_use]
     pub fn has_errors(&self) -> bool {
-        self.0.iter().any(|d| d.level == Level::Error)
+        self.list.iter().any(|d| d.level == Level::Error)
     }
 
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.list.is_empty()
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
-        self.0.iter()
+        self.list.iter()
     }
 }
 
+/// As [`Diagnostics::human`], without colour.
+impl fmt::Display for Diagnostics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.human(false))
+    }
+}
+
+impl std::error::Error for Diagnostics {}
+
 impl Extend<Diagnostic> for Diagnostics {
     fn extend<I: IntoIterator<Item = Diagnostic>>(&mut self, diagnostics: I) {
-        self.0.extend(diagnostics);
+        self.list.extend(diagnostics);
     }
 }
 
@@ -212,6 +270,6 @@ impl IntoIterator for Diagnostics {
     type IntoIter = std::vec::IntoIter<Diagnostic>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
+        self.list.into_iter()
     }
 }

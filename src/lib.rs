@@ -1,4 +1,5 @@
 //! Bellwether watches Kubernetes resources, evaluates CEL rules on every
+//! transition, and delivers the notifications.
 //!
 //! The modules stand in the order in which the data flows. Everything up to
 //! `render` is a pure core that is driven by [`engine`]; the rest is the shell
@@ -16,6 +17,10 @@ pub mod config;
 pub mod decision;
 // What the API server says, as observations.
 pub mod watch;
+// The last known objects and Events; what changed between two observations.
+pub mod transition;
+// From a transition to a verdict per rule: true, false or unknown.
+pub mod evaluate;
 // The life of an alert: pending, firing, resolved.
 pub mod alert;
 // From alert changes to notifications that are due: group, dedup, repeat, limit.

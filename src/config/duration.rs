@@ -44,10 +44,10 @@ pub fn parse(text: &str) -> Result<Duration, DurationError> {
     let mut rest = text;
     while !rest.is_empty() {
         let number = take(&mut rest, |c| c.is_ascii_digit() || c == '.');
-        if number.is_empty() {
-            return Err(DurationError::Number(text.to_owned()));
-        }
         let unit = take(&mut rest, |c| !c.is_ascii_digit() && c != '.');
+        if number.is_empty() {
+            return Err(DurationError::Number(unit.to_owned()));
+        }
         if unit.is_empty() {
             return Err(DurationError::NoUnit(number.to_owned()));
         }
@@ -122,7 +122,60 @@ impl schemars::JsonSchema for DurationText {
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({
             "type": "string",
+            "x-bellwether-form": "duration",
             "pattern": r"^(0|([0-9]+(\.[0-9]+)?(ms|s|m|h|d|w))+)$",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_people_write_is_read_to_the_millisecond() {
+        for (text, milliseconds) in [
+            ("90s", 90_000),
+            ("1h30m", 5_400_000),
+            ("1.5h", 5_400_000),
+            ("0.25s", 250),
+            ("1d", 86_400_000),
+            ("2w", 1_209_600_000),
+            ("1m500ms", 60_500),
+            ("0", 0),
+            ("0s", 0),
+        ] {
+            assert_eq!(
+                parse(text),
+                Ok(Duration::from_millis(milliseconds)),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_duration_is_refused_with_what_is_wrong() {
+        let messages = [
+            "",
+            "5",
+            "5 m",
+            "5x",
+            "m",
+            "-5m",
+            "1.2.3s",
+            ".s",
+            "99999999999999999999s",
+            "101w5300w",
+        ]
+        .map(|text| format!("{text:?}: {}", parse(text).expect_err(text)))
+        .join("\n");
+        insta::assert_snapshot!(messages, @"");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in "[0-9.]{0,24}(ms|s|m|h|d|w|x|é| )?[0-9.]{0,24}(ms|w)?") {
+            let _ = parse(&text);
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! `kind: Receiver`: who is told, how, how often and in which groups.
 
+pub(super) mod manifest;
+
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -24,8 +26,18 @@ pub struct Receiver {
     pub place: Place,
 }
 
+impl Receiver {
+    /// The name without the namespace, as rules name it.
+    #[must_use]
+    pub fn short_name(&self) -> &str {
+        let name = self.name.as_str();
+        name.rsplit_once('/').map_or(name, |(_, short)| short)
+    }
+}
+
 /// A receiver with its defaults filled in.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(try_from = "manifest::Manifest")]
 pub struct ReceiverSpec {
     pub service: Service,
     pub group_by: GroupBy,
