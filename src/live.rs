@@ -5,6 +5,9 @@
 
 pub mod clock;
 pub mod commit;
+pub mod courier;
+pub mod drive;
+pub mod http;
 pub mod logs;
 pub mod metrics;
 pub mod signals;
