@@ -7,6 +7,19 @@
 //! This file holds the types only: they do no IO, and the core imports them. The parts below it
 //! talk to the API server, read clocks and sleep; they decide nothing about rules or alerts.
 
+// In the order in which a stream needs them.
+pub mod error;
+pub mod cluster;
+mod request;
+mod resource;
+pub mod stream;
+mod lines;
+mod decode;
+pub mod object;
+mod event;
+mod backoff;
+pub mod stats;
+
 use std::fmt::Write as _;
 use std::sync::Arc;
 
