@@ -38,6 +38,7 @@ pub enum Key {
     Event(Uid),
     Alert(Fingerprint),
     Group(GroupKey),
+    Member(ReceiverName, Fingerprint),
     Outbox(ReceiverName, NotificationId),
     Limit(ReceiverName),
 }
@@ -51,6 +52,7 @@ pub enum Record {
     Event(EventSeen),
     Alert(Arc<Alert>),
     Group(crate::notify::GroupRecord),
+    Member(crate::notify::MemberRecord),
     Outbox(Waiting),
     Limit(crate::notify::LimitRecord),
 }
