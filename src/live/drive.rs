@@ -19,6 +19,9 @@ use crate::watch::Signalled;
 /// How many signals are taken before time acts: no flood keeps a timer waiting.
 const BURST: usize = 1024;
 
+/// No timer fires sooner than this after a turn: a mistake in one must not eat a processor.
+const BREATH: Duration = Duration::from_millis(5);
+
 /// How long attempts that are under way may take once the bridge is asked to stop. Kubernetes
 /// kills after 30 s by default; we promise to be gone within 10.
 pub const DRAIN: Duration = Duration::from_secs(8);
@@ -75,7 +78,7 @@ impl Drive {
     /// Runs until it is asked to stop and no attempt is under way, or until nobody is left to
     /// carry out effects. Says how many attempts were left.
     pub async fn run(mut self) -> u64 {
-        let mut inputs = vec![Input::Tick];
+        let mut inputs = Vec::new();
         loop {
             if self.turn(&mut inputs).await.is_err() {
                 return self.in_flight;
@@ -149,7 +152,7 @@ impl Drive {
     /// When the engine wants to be woken, on the runtime's clock.
     fn wake(&mut self) -> Option<Instant> {
         let wake = self.engine.next_wake()?;
-        Some(Instant::now() + from_now(self.clock.now(), wake))
+        Some(Instant::now() + from_now(self.clock.now(), wake).max(BREATH))
     }
 }
 
@@ -160,7 +163,9 @@ struct Gone;
 fn from_now(now: Timestamp, then: Timestamp) -> Duration {
     /// Longer than any timer of the runtime takes; whoever wakes early looks again.
     const LONGEST: SignedDuration = SignedDuration::from_hours(24);
-    let wait = then.duration_since(now).clamp(SignedDuration::ZERO, LONGEST);
+    let wait = then
+        .duration_since(now)
+        .clamp(SignedDuration::ZERO, LONGEST);
     wait.unsigned_abs()
 }
 

@@ -19,7 +19,7 @@ use tokio::time::timeout;
 
 use super::commit;
 use super::drive::Question;
-use super::metrics::Metrics;
+use super::metrics::{Metrics, Streams};
 use crate::engine::Status;
 
 /// How long the engine may take to answer before it counts as stuck: half of what a probe with
@@ -32,6 +32,7 @@ pub struct Sources {
     pub questions: mpsc::Sender<Question>,
     pub journal: commit::Health,
     pub metrics: Metrics,
+    pub streams: Streams,
 }
 
 /// Answers until it is dropped.
@@ -83,7 +84,7 @@ async fn metrics(State(sources): State<Arc<Sources>>) -> Response {
     let Some(status) = sources.ask(Question::Status).await else {
         return stuck();
     };
-    let text = sources.metrics.text(&status);
+    let text = sources.metrics.text(&status, &sources.streams);
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(header::CONTENT_TYPE, kind)], text).into_response()
 }

@@ -3,10 +3,12 @@
 //! Names follow Prometheus' conventions: `bellwether_` first, the unit last, `_total` for counters
 //! (which the encoder adds).
 
-use std::sync::atomic::AtomicU64;
+mod snapshot;
+
+use std::sync::Arc;
 use std::time::Duration;
 
-use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -14,17 +16,20 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+pub use snapshot::Streams;
+
 use crate::decision::Decision;
+use crate::engine::Status;
 use crate::outbox::Outcome;
 
 /// One label, by name.
 type Label = (&'static str, String);
-type Counters<const N: usize> = Family<[Label; N], Counter<u64, AtomicU64>>;
+type Counters<const N: usize> = Family<[Label; N], Counter>;
 
 /// Everything that `/metrics` shows. Clones count together.
 #[derive(Clone)]
 pub struct Metrics {
-    registry: std::sync::Arc<Registry>,
+    registry: Arc<Registry>,
     decisions: Counters<1>,
     sends: Counters<2>,
     journal_commits: Counter,
@@ -38,7 +43,7 @@ impl Metrics {
     #[must_use]
     pub fn new() -> Self {
         let mut metrics = Self {
-            registry: std::sync::Arc::default(),
+            registry: Arc::default(),
             decisions: Family::default(),
             sends: Family::default(),
             journal_commits: Counter::default(),
@@ -46,7 +51,7 @@ impl Metrics {
             journal_commit_seconds: Histogram::new(exponential_buckets(0.000_5, 2.0, 14)),
             journal_unsaved: Gauge::default(),
         };
-        metrics.registry = std::sync::Arc::new(metrics.registered());
+        metrics.registry = Arc::new(metrics.registered());
         metrics
     }
 
@@ -125,14 +130,17 @@ impl Metrics {
             .set(i64::try_from(unsaved).unwrap_or(i64::MAX));
     }
 
-    /// All of it, in the text format of OpenMetrics.
+    /// All of it, in the text format of
+    /// [OpenMetrics](https://github.com/prometheus/OpenMetrics/blob/main/specification/OpenMetrics.md).
     #[must_use]
-    pub fn text(&self) -> String {
+    pub fn text(&self, status: &Status, streams: &Streams) -> String {
         let mut text = String::new();
-        match encode(&mut text, &self.registry) {
-            Ok(()) => text,
-            Err(std::fmt::Error) => String::new(),
-        }
+        let now = snapshot::registry(status, streams);
+        encode_registry(&mut text, &self.registry)
+            .and_then(|()| encode_registry(&mut text, &now))
+            .and_then(|()| encode_eof(&mut text))
+            .expect("a String takes any text");
+        text
     }
 }
 
