@@ -18,6 +18,9 @@ pub mod turn;
 pub mod unknown;
 pub mod wakes;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 

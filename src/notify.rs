@@ -202,30 +202,3 @@ fn decide(
     let until = group.and_then(|(_, until)| until);
     effects.decide_until(now, reason, about, until);
 }
-#[derive(Debug, Default)]
-pub struct Notify;
-impl Notify {
-    pub fn restore(
-        _: Vec<Policy>,
-        _: Vec<(GroupKey, GroupRecord)>,
-        _: Vec<(ReceiverName, LimitRecord)>,
-        _: &std::collections::BTreeMap<Fingerprint, Arc<Alert>>,
-    ) -> Self {
-        Self
-    }
-    pub fn alert(&mut self, _: Timestamp, _: &Arc<Alert>, _: &mut crate::engine::Effects) {}
-    pub fn flush(
-        &mut self,
-        _: Timestamp,
-        _: &dyn Fn(&Alert) -> bool,
-        _: &mut crate::engine::Effects,
-    ) -> Vec<Notification> {
-        vec![]
-    }
-    pub fn next_wake(&self) -> Option<Timestamp> {
-        None
-    }
-    pub fn take_released(&mut self) -> Vec<Fingerprint> {
-        vec![]
-    }
-}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::wakes::Wake;
 use super::{Effects, Engine};
-use crate::alert::{Alert, Ending, Nature, State, Subject};
+use crate::alert::{Alert, Ending, Subject};
 use crate::cel::Program;
 use crate::config::{OnDelete, OnStartup};
 use crate::decision::{About, Reason};
@@ -368,26 +368,9 @@ impl Engine {
         }
     }
 
-    /// Passes an alert on to those who have to be told, or says why nobody is.
+    /// Passes an alert on to those who have to be told.
     pub(super) fn tell(&mut self, alert: &Arc<Alert>, effects: &mut Effects) {
-        let reason = if alert.shadow {
-            Reason::Shadowed
-        } else if alert.receivers.is_empty() {
-            Reason::NoReceiver
-        } else {
-            self.notify.alert(self.now, alert, effects);
-            return;
-        };
-        let about = About {
-            rule: Some(alert.rule.clone()),
-            object: Some(alert.object.clone()),
-            alert: Some(alert.fingerprint),
-            ..About::default()
-        };
-        effects.decide(self.now, reason, about);
-        if alert.nature == Nature::Occurrence || alert.state == State::Resolved {
-            self.alerts.release(alert.fingerprint, effects);
-        }
+        self.notify.alert(self.now, alert, effects);
     }
 
     /// Nothing more is remembered of what a rule thought of an object.

@@ -33,7 +33,14 @@ impl Engine {
         }
         let alerts = stored.alerts(now, &rules);
         let untold = untold(&alerts);
-        let notify = Notify::restore(policies.clone(), stored.groups, stored.limits, &untold);
+        let notify = Notify::restore(
+            now,
+            policies.clone(),
+            stored.groups,
+            stored.members,
+            stored.limits,
+            &untold,
+        );
         let outbox = Outbox::restore(now, &policies, stored.waiting);
         let mut engine = Self {
             now,
@@ -126,6 +133,11 @@ struct Stored {
     events_known: bool,
     alerts: Vec<Arc<Alert>>,
     groups: Vec<(crate::names::GroupKey, crate::notify::GroupRecord)>,
+    members: Vec<(
+        crate::names::ReceiverName,
+        Fingerprint,
+        crate::notify::MemberRecord,
+    )>,
     limits: Vec<(crate::names::ReceiverName, crate::notify::LimitRecord)>,
     waiting: Vec<crate::outbox::Waiting>,
 }
@@ -144,6 +156,9 @@ impl Stored {
             }
             (Key::Alert(_), Record::Alert(alert)) => self.alerts.push(alert),
             (Key::Group(key), Record::Group(group)) => self.groups.push((key, group)),
+            (Key::Member(receiver, alert), Record::Member(member)) => {
+                self.members.push((receiver, alert, member));
+            }
             (Key::Limit(receiver), Record::Limit(limit)) => self.limits.push((receiver, limit)),
             (Key::Outbox(..), Record::Outbox(waiting)) => self.waiting.push(waiting),
             _ => {}

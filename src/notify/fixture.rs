@@ -61,6 +61,7 @@ pub(crate) fn alert(rule: &str, name: &str, since: i64) -> Alert {
         active_since: at(since),
         fired_at: Some(at(since)),
         keep_since: None,
+        unknown_since: None,
         resolution: None,
         count: 1,
         late: false,
