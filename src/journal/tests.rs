@@ -89,15 +89,12 @@ fn what_was_committed_is_loaded_after_a_restart() {
 fn records_come_back_in_the_order_of_their_keys() {
     let place = Place::new();
     let mut store = open(&place.path()).unwrap();
-    let limit = Key::Limit(ReceiverName::from("chat"));
-    let record = Record::Limit(crate::notify::LimitRecord {
-        arrival: Timestamp::UNIX_EPOCH,
-        held: Vec::new(),
-    });
-    let batch = put([(limit.clone(), record), (event(1), seen(1))]);
+    let source = Key::Source(SourceKey::from("v1/Node"));
+    let listed = Record::Source(PathSet::none());
+    let batch = put([(event(1), seen(1)), (source.clone(), listed)]);
     store.commit(&batch, store.epoch()).unwrap();
     let keys: Vec<Key> = store.load().unwrap().into_iter().map(|(k, _)| k).collect();
-    assert_eq!(keys, [event(1), limit]);
+    assert_eq!(keys, [source, event(1)]);
 }
 
 #[test]

@@ -6,7 +6,6 @@ use jiff::Timestamp;
 use tokio::time::timeout;
 
 use super::*;
-use crate::engine::Status;
 use crate::journal::{EventSeen, Memory};
 use crate::names::{GroupKey, Labels, NotificationId, ReceiverName, Uid};
 use crate::notify::{Cause, Notification, Status};
@@ -85,6 +84,7 @@ fn deliver(id: &str) -> Effect {
         group_labels: Labels::new(),
         status: Status::Firing,
         cause: Cause::New,
+        opens: true,
         at: Timestamp::UNIX_EPOCH,
         alerts: Vec::new(),
         omitted: 0,
@@ -147,7 +147,7 @@ async fn a_full_disk_silences_nobody_and_all_is_saved_once_there_is_room() {
     assert!(
         bench
             .metrics
-            .text(&Status::default(), &Vec::new())
+            .text(&crate::engine::Status::default(), &Vec::new())
             .contains("bellwether_journal_unsaved_records 2")
     );
 
