@@ -11,6 +11,7 @@ pub mod rule;
 pub mod text;
 
 mod check;
+mod crd;
 mod decode;
 mod dns;
 mod documents;
@@ -30,6 +31,7 @@ use std::sync::Arc;
 use crate::diagnostic::{Diagnostics, Source};
 use crate::names::{ReceiverName, RuleName};
 
+pub use crd::{Crd, crds};
 pub use credential::{Credential, LiteralOrCredential, SecretKey};
 pub use receiver::{
     Basic, GroupBy, Heartbeat, Hmac, Limit, PagerDuty, Receiver, ReceiverSpec, Service, Slack,
@@ -86,6 +88,7 @@ impl Configuration {
     /// it may. A cluster-wide rule may notify the cluster-wide receivers; a tenant's rule those of
     /// its namespace, and the cluster-wide ones that are shared. A tenant's own comes before a
     /// shared one of the same name.
+    #[must_use]
     pub fn receivers_of(&self, rule: &Rule) -> Vec<&Receiver> {
         let may = |receiver: &&Receiver| {
             receiver.namespace == rule.namespace

@@ -100,7 +100,7 @@ fn position(text: &str, offset: usize) -> Position {
         .map_or(0, |at| at + 1);
     let characters = |bytes: &[u8]| bytes.iter().filter(|&&b| b & 0xC0 != 0x80).count();
     Position {
-        line: before.iter().filter(|&&b| b == b'\n').count() + 1,
+        line: before.split(|&b| b == b'\n').count(),
         column: characters(&before[line_start..]) + 1,
     }
 }
@@ -123,7 +123,7 @@ pub struct Diagnostic {
     /// Absent when no text is to blame (a path that does not exist).
     pub place: Option<Place>,
     /// What stands under the underline; may be empty.
-    pub label: String,
+    pub label: Box<str>,
     /// Further places that belong to it, each with what it is ("first defined here").
     pub others: Vec<(Place, String)>,
     /// What to do about it.
@@ -138,7 +138,7 @@ impl Diagnostic {
             level: Level::Error,
             message: message.into(),
             place: None,
-            label: String::new(),
+            label: Box::default(),
             others: Vec::new(),
             help: None,
         }
@@ -162,7 +162,7 @@ impl Diagnostic {
 
     /// Says what stands under the underline.
     #[must_use]
-    pub fn label(mut self, label: impl Into<String>) -> Self {
+    pub fn label(mut self, label: impl Into<Box<str>>) -> Self {
         self.label = label.into();
         self
     }
@@ -271,5 +271,92 @@ impl IntoIterator for Diagnostics {
 
     fn into_iter(self) -> Self::IntoIter {
         self.list.into_iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn two() -> Diagnostics {
+        let source = Source::new("rules/a,b.yaml", "a: é 100%\nb: 2\n");
+        let place = |start, end| Place {
+            source: Arc::clone(&source),
+            start,
+            end,
+        };
+        let mut diagnostics = Diagnostics::default();
+        diagnostics.push(
+            Diagnostic::warning("`b` is\nodd")
+                .at(place(11, 12))
+                .label("this")
+                .also(place(0, 1), "not this"),
+        );
+        diagnostics.push(
+            Diagnostic::error("100% wrong")
+                .at(place(3, 10))
+                .help("write `50`"),
+        );
+        diagnostics.push(Diagnostic::error("nowhere"));
+        diagnostics.sorted()
+    }
+
+    #[test]
+    fn a_report_for_people_shows_the_line() {
+        insta::assert_snapshot!(two().human(false), @"
+        error: nowhere
+
+        error: 100% wrong
+         --> rules/a,b.yaml:1:4
+          |
+        1 | a: é 100%
+          |    ^^^^^^
+          |
+          = help: write `50`
+
+        warning: `b` is
+                 odd
+         --> rules/a,b.yaml:2:1
+          |
+        1 | a: é 100%
+          | - not this
+        2 | b: 2
+          | ^ this
+        ");
+        assert!(!two().human(false).contains('\u{1b}') && two().human(true).contains('\u{1b}'));
+    }
+
+    #[test]
+    fn a_report_for_programs_has_a_line_for_each() {
+        insta::assert_snapshot!(two().json(), @r#"
+        {"level":"error","message":"nowhere"}
+        {"level":"error","message":"100% wrong","file":"rules/a,b.yaml","line":1,"column":4,"length":6,"help":"write `50`"}
+        {"level":"warning","message":"`b` is\nodd","file":"rules/a,b.yaml","line":2,"column":1,"length":1,"label":"this","others":[{"file":"rules/a,b.yaml","line":1,"column":1,"length":1,"label":"not this"}]}
+        "#);
+    }
+
+    #[test]
+    fn a_report_for_github_escapes_what_its_commands_would_read() {
+        insta::assert_snapshot!(two().github(), @"
+        ::error::nowhere
+        ::error file=rules/a%2Cb.yaml,line=1,col=4::100%25 wrong%0Awrite `50`
+        ::warning file=rules/a%2Cb.yaml,line=2,col=1::`b` is%0Aodd
+        ");
+    }
+
+    #[test]
+    fn a_place_at_the_very_end_can_be_shown() {
+        for text in ["", "\n", "a", "a\n", "é"] {
+            let source = Source::new("f", text);
+            let place = Place {
+                source,
+                start: text.len(),
+                end: text.len(),
+            };
+            let mut diagnostics = Diagnostics::default();
+            diagnostics.conceal(place.clone());
+            diagnostics.push(Diagnostic::error("here").at(place));
+            assert!(diagnostics.human(false).contains("--> f"), "{text:?}");
+        }
     }
 }

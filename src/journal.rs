@@ -19,16 +19,15 @@ pub use store::Store;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::alert::Alert;
-use crate::cel::{Json, PathSet};
-use crate::names::{Fingerprint, GroupKey, NotificationId, ReceiverName, RuleName, SourceKey, Uid};
+use crate::cel::PathSet;
+use crate::names::{Fingerprint, GroupKey, NotificationId, ReceiverName, SourceKey, Uid};
 use crate::outbox::Waiting;
+use crate::transition::{EventSeen, ObjectSeen};
 
 /// Where a record stands. The order is the order of loading.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -55,22 +54,6 @@ pub enum Record {
     Member(crate::notify::MemberRecord),
     Outbox(Waiting),
     Limit(crate::notify::LimitRecord),
-}
-
-/// The last known state of an object: the fields that something reads.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ObjectSeen {
-    pub object: Arc<Json>,
-    /// The last verdicts of the `on` rules that fire when they become true.
-    #[serde(default)]
-    pub verdicts: BTreeMap<RuleName, bool>,
-}
-
-/// How often a Kubernetes Event was seen, so that a relist or a restart fires only increases.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EventSeen {
-    pub count: u64,
-    pub last_seen: Timestamp,
 }
 
 /// Changes that are committed together. A record of `None` is a removal.

@@ -31,5 +31,9 @@ pub mod outbox;
 pub mod journal;
 // The stages above as one machine: step(now, input) -> effects.
 pub mod engine;
+// A notification and its templates: the message as a receiver takes it.
+pub mod render;
+// To Slack, PagerDuty and webhooks: attempts, and how they ended.
+pub mod deliver;
 // The shell around the engine: clock, streams, journal, deliveries, HTTP.
 pub mod live;

@@ -14,8 +14,8 @@ use crate::cel::Json;
 use crate::names::{ObjectRef, Uid};
 use crate::watch::KubernetesEvent;
 
-pub use events::Events;
-pub use objects::Objects;
+pub use events::{EventSeen, Events};
+pub use objects::{ObjectSeen, Objects};
 
 /// What caused an evaluation; `change` in expressions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

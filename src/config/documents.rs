@@ -7,6 +7,8 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use serde_saphyr::Error;
+
 use super::node::{self, Key, Node, Value};
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, Source};
 
@@ -19,6 +21,12 @@ pub(super) struct Document {
 }
 
 impl Document {
+    /// The items of a list in `spec`; nothing if it is not there, or no list.
+    pub(super) fn items_of(&self, name: &str) -> &[Node] {
+        let list = self.root.get("spec").and_then(|spec| spec.get(name));
+        list.map_or(&[], Node::items)
+    }
+
     /// The place of a span of this document's tree.
     pub(super) fn place(&self, span: &Range<usize>) -> Place {
         Place {
@@ -130,7 +138,7 @@ fn syntax_error(
         end: range.start + offset + length,
     };
     let rest = &text[offset..];
-    let message = without_location(&error.to_string());
+    let message = in_words(error);
     let diagnostic = Diagnostic::error(format!("not valid YAML: {message}")).at(place);
     match hint(rest, &text[..offset], &message) {
         Some(help) => diagnostic.help(help),
@@ -149,6 +157,8 @@ fn hint(rest: &str, before: &str, message: &str) -> Option<&'static str> {
         Some("a text that begins with `{{` needs quotes around it")
     } else if rest.starts_with(['@', '`', '%']) {
         Some("a text that begins with this character needs quotes around it")
+    } else if message == "recursion limit exceeded" {
+        Some("it is nested too deeply")
     } else if message.contains("mapping values are not allowed") {
         Some(
             "a text that contains `: ` needs quotes around it, or a block: `key: >-` and the text indented below",
@@ -174,8 +184,18 @@ fn offset_of(text: &str, line: u64, column: u64) -> usize {
     line_start + within
 }
 
-/// The parser's message without the location that we show ourselves.
-fn without_location(message: &str) -> String {
+/// The parser's message, without the location that we show ourselves.
+fn in_words(error: &Error) -> String {
+    let message = match error {
+        Error::AliasReplayLimitExceeded { .. }
+        | Error::AliasExpansionLimitExceeded { .. }
+        | Error::AliasReplayStackDepthExceeded { .. } => {
+            return "its aliases stand for too much".to_owned();
+        }
+        Error::AliasError { error, .. } => return in_words(error),
+        Error::Budget { .. } => return "it is nested too deeply, or too large".to_owned(),
+        other => other.to_string(),
+    };
     let first = message.lines().next().unwrap_or_default();
     first
         .split(" at line ")

@@ -56,7 +56,7 @@ pub(super) fn load(
             match envelope.kind {
                 Kind::Rule => rules.push(load_rule(document, envelope, &mut diagnostics)),
                 Kind::Receiver => {
-                    receivers.push(load_receiver(document, envelope, &mut diagnostics))
+                    receivers.push(load_receiver(document, envelope, &mut diagnostics));
                 }
             }
         }
@@ -179,12 +179,7 @@ fn check_together(
         if let Some(rule) = read {
             check::rule::holds(rule, document, diagnostics);
         }
-        for node in document
-            .root
-            .get("spec")
-            .and_then(|spec| spec.get("notify"))
-            .map_or(&[][..], Node::items)
-        {
+        for node in document.items_of("notify") {
             check_notify(document, envelope, node, receivers, diagnostics);
         }
     }
@@ -234,12 +229,7 @@ fn check_notify(
 /// A former name that another rule has would give one alert to two rules.
 fn former_names_are_free(rules: &[Loaded<Rule>], diagnostics: &mut Diagnostics) {
     for rule in rules {
-        let former = rule
-            .document
-            .root
-            .get("spec")
-            .and_then(|spec| spec.get("formerly"));
-        for node in former.map_or(&[][..], Node::items) {
+        for node in rule.document.items_of("formerly") {
             let owner = rules.iter().find(|other| {
                 other.envelope.namespace == rule.envelope.namespace
                     && node.as_str() == Some(&other.envelope.name)

@@ -1,4 +1,8 @@
 //! `kind: Receiver`: who is told, how, how often and in which groups.
+#![expect(
+    clippy::doc_markdown,
+    reason = "the CRD shows these comments to users, who know PagerDuty without markup"
+)]
 
 pub(super) mod manifest;
 
@@ -63,6 +67,10 @@ pub struct ReceiverSpec {
 }
 
 /// The service that a receiver speaks to.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one a receiver, and there are few"
+)]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Service {
     Slack(Slack),
@@ -168,7 +176,7 @@ pub struct Limit {
     /// How many.
     pub notifications: NonZeroU32,
     /// In how long.
-    #[serde(deserialize_with = "duration::deserialize")]
+    #[serde(with = "duration")]
     #[schemars(with = "DurationText")]
     pub per: Duration,
     /// How many at once, after a quiet time; as many as `notifications` when absent.
@@ -180,7 +188,7 @@ pub struct Limit {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Heartbeat {
     /// How long between two signals.
-    #[serde(deserialize_with = "duration::deserialize")]
+    #[serde(with = "duration")]
     #[schemars(with = "DurationText")]
     pub every: Duration,
 }

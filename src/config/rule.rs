@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Text;
@@ -29,7 +29,7 @@ pub struct Rule {
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(extend("x-kubernetes-validations" = [
-    { "rule": "has(self.when) != has(self.on)", "message": "exactly one of when and on is needed" },
+    { "rule": "has(self.when) != has(self.on)", "message": "exactly one of when and on is needed; YAML 1.1 reads an unquoted on as true, so write \"on\"" },
     { "rule": "has(self.when) || (!has(self.__for__) && !has(self.keepFiringFor))", "message": "for and keepFiringFor belong to when" },
     { "rule": "has(self.on) || !has(self.until)", "message": "until belongs to on" },
 ]))]
@@ -176,7 +176,7 @@ impl JsonSchema for Hold {
 }
 
 /// What the deletion of an object does to its alert.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OnDelete {
     /// The alert resolves.
@@ -189,7 +189,7 @@ pub enum OnDelete {
 }
 
 /// What an `on` rule does with what it finds when there is no stored state.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OnStartup {
     /// It is where the rule starts from; nothing fires.

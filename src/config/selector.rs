@@ -10,6 +10,8 @@ use schemars::JsonSchema;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 
+use super::dns;
+
 /// How `labelSelector` looks in a schema: a string or an object, so anything.
 pub struct SelectorSchema;
 
@@ -186,7 +188,7 @@ fn check_key(key: &str) -> Result<(), String> {
     let (prefix, name) = key
         .rsplit_once('/')
         .map_or((None, key), |(prefix, name)| (Some(prefix), name));
-    let right = is_name(name) && prefix.is_none_or(|prefix| super::dns::is_subdomain(prefix));
+    let right = is_name(name) && prefix.is_none_or(dns::is_subdomain);
     right
         .then_some(())
         .ok_or_else(|| format!("`{key}` is no label key"))
@@ -251,6 +253,14 @@ mod tests {
         ]
         .map(read)
         .join("\n");
-        insta::assert_snapshot!(errors, @"");
+        insta::assert_snapshot!(errors, @"
+        error: `a b` is no label value
+        error: `tier in (a` lacks a `)`
+        error: `tier of (a)`: before `(` stands `in` or `notin`
+        error: `` is no label key
+        error: unknown field `matchLabel`, expected `matchLabels` or `matchExpressions`
+        error: `a`: `values` is empty
+        error: invalid type: integer `3`, expected a selector as kubectl takes it, or a mapping with `matchLabels` and `matchExpressions`
+        ");
     }
 }

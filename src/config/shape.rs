@@ -58,7 +58,15 @@ impl Shape<'_> {
             }
             (Some("string"), Value::String(text)) => self.check_string(name, node, text, schema),
             (Some("integer"), Value::Number(number)) => {
-                self.check_integer(name, node, number, schema)
+                self.check_integer(name, node, number, schema);
+            }
+            (Some("string"), Value::Number(number)) if schema[FORM].is_string() => {
+                let message = format!("`{name}`: {number} has no unit");
+                self.push(
+                    node,
+                    Diagnostic::error(message)
+                        .help(format!("write `{number}s`, `{number}m` or `{number}h`")),
+                );
             }
             (Some(wanted), _) => self.push(node, wrong_type(name, wanted, node)),
         }

@@ -108,11 +108,11 @@ fn masked(source: &Source, range: Range<usize>, secrets: &[Place]) -> String {
     for secret in secrets.iter().filter(|secret| *secret.source == *source) {
         let start = secret.start.clamp(range.start, range.end) - range.start;
         let end = secret.end.clamp(range.start, range.end) - range.start;
-        let stars = text[start..end]
+        let hidden = text[start..end]
             .bytes()
             .map(|byte| if byte == b'\n' { '\n' } else { '*' })
             .collect::<String>();
-        text.replace_range(start..end, &stars);
+        text.replace_range(start..end, &hidden);
     }
     text
 }

@@ -9,11 +9,11 @@ use super::stream::{Health, Stream};
 use super::{Effects, Engine, Setup};
 use crate::alert::{Alert, Alerts, Ending, State};
 use crate::evaluate::RuleSet;
-use crate::journal::{EventSeen, Key, ObjectSeen, Record};
+use crate::journal::{Key, Record};
 use crate::names::{Fingerprint, RuleName, Uid};
 use crate::notify::Notify;
 use crate::outbox::Outbox;
-use crate::transition::Events;
+use crate::transition::{EventSeen, Events, ObjectSeen};
 use crate::watch::Source;
 
 impl Engine {

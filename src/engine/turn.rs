@@ -6,8 +6,9 @@ use std::sync::Arc;
 use super::{COALESCE, Effects, Engine};
 use crate::alert::{Alert, State};
 use crate::decision::{About, Reason};
-use crate::journal::{Key, ObjectSeen, Record};
+use crate::journal::{Key, Record};
 use crate::names::{RuleName, SourceKey, Uid};
+use crate::transition::ObjectSeen;
 use crate::watch::Source;
 
 impl Engine {

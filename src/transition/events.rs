@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
+use serde::{Deserialize, Serialize};
+
 use super::is_past;
 use crate::cel::Json;
-use crate::journal::EventSeen;
 use crate::names::Uid;
 use crate::watch::{KubernetesEvent, Regarding};
 
@@ -20,6 +21,13 @@ pub const PER_OBJECT: usize = 50;
 pub const IN_ALL: usize = 20_000;
 /// How long after it was last seen an Event is retained.
 pub const KEPT_FOR: SignedDuration = SignedDuration::from_hours(1);
+
+/// How often a Kubernetes Event was seen, so that a relist or a restart fires only increases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventSeen {
+    pub count: u64,
+    pub last_seen: Timestamp,
+}
 
 /// What an Event is about: kind, namespace, name. The UID, where the Event has one, is compared
 /// when it is read: an Event of a predecessor of the same name is not the object's.

@@ -1,10 +1,21 @@
 //! [`Objects`]: the last known state of each object of one stream, cut down to what is read.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::cel::Json;
-use crate::names::Uid;
+use crate::names::{RuleName, Uid};
+
+/// The last known state of an object: the fields that something reads.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ObjectSeen {
+    pub object: Arc<Json>,
+    /// The last verdicts of the `on` rules that fire when they become true.
+    #[serde(default)]
+    pub verdicts: BTreeMap<RuleName, bool>,
+}
 
 /// The objects of one stream. A list is compared by UID as it arrives; what it did not name is
 /// gone only when it ended.

@@ -125,7 +125,7 @@ async fn configuration(address: &Address) -> Result<(Config, Arc<str>), WatchErr
     let path = place(address);
     let wrong = |error: &KubeconfigError| WatchError::Kubeconfig {
         path: path.clone(),
-        reason: reason(error),
+        reason: reason(error, &path),
     };
     let Some(kubeconfig) = read_kubeconfig(address).map_err(|error| wrong(&error))? else {
         let config = Config::incluster().map_err(|error| WatchError::NoCluster {
@@ -171,10 +171,13 @@ fn chosen_context(
         .iter()
         .map(|c| c.name.as_str())
         .collect();
-    let available = match names.as_slice() {
-        [] => String::from("none"),
-        names => names.join(", "),
-    };
+    if names.is_empty() {
+        return Err(WatchError::Kubeconfig {
+            path: path.to_owned(),
+            reason: String::from("it has no contexts: is it a kubeconfig?"),
+        });
+    }
+    let available = names.join(", ");
     let wanted = address
         .context
         .as_ref()
@@ -209,9 +212,10 @@ fn place(address: &Address) -> String {
 }
 
 /// The reason without the text of the file: a parser's excerpt may quote a token.
-fn reason(error: &KubeconfigError) -> String {
+fn reason(error: &KubeconfigError, path: &str) -> String {
     match error {
-        KubeconfigError::ReadConfig(error, path) => format!("{}: {error}", path.display()),
+        KubeconfigError::ReadConfig(error, at) if *at == *Path::new(path) => error.to_string(),
+        KubeconfigError::ReadConfig(error, at) => format!("{}: {error}", at.display()),
         KubeconfigError::Parse(error) => match error.location() {
             Some(at) => format!(
                 "line {}, column {}: this is not a kubeconfig (YAML of kind Config)",

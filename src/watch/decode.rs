@@ -38,6 +38,10 @@ enum Shape {
 
 /// What one line of a watch says.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the large variant is the common one, and lives for a moment"
+)]
 pub(super) enum Line {
     Item(Item),
     Bookmark {
@@ -200,6 +204,10 @@ impl Decoder {
 }
 
 /// An object, projected, of which nobody has asked yet who it is.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the large variant is the common one, and lives for a moment"
+)]
 enum RawObject {
     Object(Json),
     Event(KubernetesEvent, Arc<str>),
@@ -388,5 +396,20 @@ mod tests {
         assert_snapshot!(problem(br#"{"object":{}}"#), @"not the JSON that was expected (a field missing or of another type, byte 13)");
         assert_snapshot!(problem(br#"{"type":"ADDED","object":{"kind":"Pod","metadata":{}}}"#), @"an object without kind or name");
         assert_snapshot!(problem(br#"{"type":"ADDED","object":7}"#), @"an object without kind or name");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_line_and_no_page_panics(text in ".{0,60}", at in 0_usize..200, byte in 0_u8..=255) {
+            let mut broken = format!(r#"{{"type":"ADDED","object":{}}}"#, object("main", 7)).into_bytes();
+            let at = at.min(broken.len() - 1);
+            broken[at] = byte;
+            for mut decoder in [databases(), Decoder::of_events()] {
+                for text in [text.as_bytes(), &broken, &broken[..at]] {
+                    let _ = decoder.line(text);
+                    let _ = decoder.page(text);
+                }
+            }
+        }
     }
 }

@@ -91,10 +91,10 @@ mod tests {
 
     use super::*;
 
-    async fn lines_of(chunks: &[&'static str]) -> Vec<String> {
+    async fn lines_of(chunks: &[&str]) -> Vec<String> {
         let chunks = chunks
             .iter()
-            .map(|c| Ok::<_, Infallible>(Bytes::from_static(c.as_bytes())));
+            .map(|c| Ok::<_, Infallible>(Bytes::from((*c).to_owned())));
         let body = Body::from_stream(futures::stream::iter(chunks.collect::<Vec<_>>()));
         let mut lines = Lines::new(body, 10);
         let mut read = Vec::new();
@@ -131,5 +131,25 @@ mod tests {
             lines_of(&["01234567", "89a", "more and more", "\nb\n"]).await,
             [too_long, "b"]
         );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn lines_are_the_same_whatever_the_chunks(
+            lines in proptest::collection::vec("[a-z]{0,14}", 0..8),
+            size in 1_usize..9,
+        ) {
+            let mut text = lines.join("\n");
+            if !lines.is_empty() {
+                text.push('\n');
+            }
+            let cut: Vec<&str> = text.as_bytes().chunks(size)
+                .map(|chunk| std::str::from_utf8(chunk).expect("the text is ASCII"))
+                .collect();
+            let whole = futures::executor::block_on(lines_of(&[&text]));
+            let in_pieces = futures::executor::block_on(lines_of(&cut));
+            proptest::prop_assert_eq!(whole.len(), lines.len());
+            proptest::prop_assert_eq!(whole, in_pieces);
+        }
     }
 }

@@ -97,6 +97,8 @@ impl Cluster {
             kube::Error::Auth(error) => WatchError::Credentials {
                 reason: causes(error),
             },
+            kube::Error::Service(error) => self.unreachable(causes(&**error)),
+            kube::Error::HyperError(error) => self.unreachable(causes(error)),
             error => self.unreachable(causes(error)),
         }
     }

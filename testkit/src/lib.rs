@@ -5,6 +5,7 @@ pub mod cluster;
 pub mod user;
 pub mod objects;
 pub mod proxy;
+pub mod receivers;
 
 mod binaries;
 mod certificates;

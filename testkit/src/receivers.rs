@@ -52,11 +52,19 @@ pub struct Answer {
 
 impl Answer {
     pub(crate) fn text(status: u16, body: &str) -> Answer {
-        Answer { status, headers: vec![("content-type", "text/html; charset=utf-8".to_owned())], body: body.to_owned() }
+        Answer {
+            status,
+            headers: vec![("content-type", "text/html; charset=utf-8".to_owned())],
+            body: body.to_owned(),
+        }
     }
 
     pub(crate) fn json(status: u16, body: &serde_json::Value) -> Answer {
-        Answer { status, headers: vec![("content-type", "application/json".to_owned())], body: body.to_string() }
+        Answer {
+            status,
+            headers: vec![("content-type", "application/json".to_owned())],
+            body: body.to_string(),
+        }
     }
 
     pub(crate) fn retry_after(mut self, wait: Duration) -> Answer {
@@ -96,9 +104,15 @@ pub trait Service: Send + 'static {
 
 #[derive(Debug, Clone)]
 enum Fault {
-    Status { status: u16, retry_after: Option<Duration> },
+    Status {
+        status: u16,
+        retry_after: Option<Duration>,
+    },
     Reset,
-    Redirect { status: u16, location: String },
+    Redirect {
+        status: u16,
+        location: String,
+    },
     /// Taken and recorded, answered after this long.
     Late(Duration),
     /// Taken and recorded, answered with so many bytes.
@@ -148,7 +162,12 @@ impl<S: Service> Receiver<S> {
         let state = Arc::new(Mutex::new(state));
         let count = watch::Sender::new(0);
         let accepts = tokio::spawn(accept(listener, Arc::clone(&state), count.clone()));
-        Ok(Receiver { address, state, count, accepts })
+        Ok(Receiver {
+            address,
+            state,
+            count,
+            accepts,
+        })
     }
 
     /// `http://127.0.0.1:PORT`
@@ -158,7 +177,13 @@ impl<S: Service> Receiver<S> {
 
     /// Refuses the next `times` requests with `status`, before the service sees them. Faults queue up.
     pub fn fail_next(&self, times: usize, status: u16, retry_after: Option<Duration>) {
-        self.script(times, Fault::Status { status, retry_after });
+        self.script(
+            times,
+            Fault::Status {
+                status,
+                retry_after,
+            },
+        );
     }
 
     /// Breaks the connections of the next `times` requests (TCP reset) after having read them; nothing is recorded as accepted.
@@ -173,7 +198,13 @@ impl<S: Service> Receiver<S> {
 
     /// Redirects the next `times` requests.
     pub fn redirect_next(&self, times: usize, status: u16, location: &str) {
-        self.script(times, Fault::Redirect { status, location: location.to_owned() });
+        self.script(
+            times,
+            Fault::Redirect {
+                status,
+                location: location.to_owned(),
+            },
+        );
     }
 
     /// Accepts and records the next `times` requests, and answers with a body of `bytes`.
@@ -200,7 +231,11 @@ impl<S: Service> Receiver<S> {
 
     /// The messages that were accepted, in order of arrival.
     pub fn messages(&self) -> Vec<S::Message> {
-        self.lock().accepted.iter().map(|accepted| accepted.message.clone()).collect()
+        self.lock()
+            .accepted
+            .iter()
+            .map(|accepted| accepted.message.clone())
+            .collect()
     }
 
     /// What was refused, by the service or by a scripted status or redirect.
@@ -214,16 +249,30 @@ impl<S: Service> Receiver<S> {
     }
 
     /// Waits until at least `wanted` messages were accepted, since the start, and returns all there are.
-    pub async fn wait_for(&self, wanted: usize, within: Duration) -> Result<Vec<S::Message>, TooFew> {
+    pub async fn wait_for(
+        &self,
+        wanted: usize,
+        within: Duration,
+    ) -> Result<Vec<S::Message>, TooFew> {
         let mut count = self.count.subscribe();
         // The sender lives in `self`, so only the time can end the wait early.
-        let enough = tokio::time::timeout(within, count.wait_for(|seen| *seen >= wanted)).await.is_ok();
+        let enough = tokio::time::timeout(within, count.wait_for(|seen| *seen >= wanted))
+            .await
+            .is_ok();
         if enough {
             return Ok(self.messages());
         }
         let state = self.lock();
-        let last = state.refused.last().map_or_else(String::new, |refusal| format!(", the last one: {}", refusal.why));
-        Err(TooFew { seen: state.accepted.len(), wanted, within, refused: state.refused.len(), last })
+        let last = state.refused.last().map_or_else(String::new, |refusal| {
+            format!(", the last one: {}", refusal.why)
+        });
+        Err(TooFew {
+            seen: state.accepted.len(),
+            wanted,
+            within,
+            refused: state.refused.len(),
+            last,
+        })
     }
 
     fn script(&self, times: usize, fault: Fault) {
@@ -264,13 +313,22 @@ impl<S: Service> State<S> {
             Some(Fault::Late(delay)) => Reply::Answer(self.take(request), delay),
             Some(Fault::Huge(bytes)) => {
                 let answer = self.take(request);
-                Reply::Answer(Answer { body: "x".repeat(bytes), ..answer }, Duration::ZERO)
+                Reply::Answer(
+                    Answer {
+                        body: "x".repeat(bytes),
+                        ..answer
+                    },
+                    Duration::ZERO,
+                )
             }
             Some(Fault::Reset) => {
                 self.resets += 1;
                 Reply::Reset
             }
-            Some(Fault::Status { status, retry_after }) => {
+            Some(Fault::Status {
+                status,
+                retry_after,
+            }) => {
                 let answer = self.service.failure(status);
                 let answer = match retry_after {
                     Some(wait) => answer.retry_after(wait),
@@ -279,7 +337,11 @@ impl<S: Service> State<S> {
                 self.refuse(request, answer, format!("scripted: {status}"))
             }
             Some(Fault::Redirect { status, location }) => {
-                let answer = Answer { status, headers: vec![("location", location)], body: String::new() };
+                let answer = Answer {
+                    status,
+                    headers: vec![("location", location)],
+                    body: String::new(),
+                };
                 self.refuse(request, answer, format!("scripted: {status}"))
             }
         }
@@ -298,23 +360,39 @@ impl<S: Service> State<S> {
     fn take(&mut self, request: &Request) -> Answer {
         match self.service.take(request) {
             Ok((message, answer)) => {
-                self.accepted.push(Accepted { message, headers: request.headers.clone(), arrived: request.arrived });
+                self.accepted.push(Accepted {
+                    message,
+                    headers: request.headers.clone(),
+                    arrived: request.arrived,
+                });
                 answer
             }
             Err((answer, why)) => {
-                self.refused.push(Refusal { answer: answer.clone(), why, arrived: request.arrived });
+                self.refused.push(Refusal {
+                    answer: answer.clone(),
+                    why,
+                    arrived: request.arrived,
+                });
                 answer
             }
         }
     }
 
     fn refuse(&mut self, request: &Request, answer: Answer, why: String) -> Reply {
-        self.refused.push(Refusal { answer: answer.clone(), why, arrived: request.arrived });
+        self.refused.push(Refusal {
+            answer: answer.clone(),
+            why,
+            arrived: request.arrived,
+        });
         Reply::Answer(answer, Duration::ZERO)
     }
 }
 
-async fn accept<S: Service>(listener: TcpListener, state: Arc<Mutex<State<S>>>, count: watch::Sender<usize>) {
+async fn accept<S: Service>(
+    listener: TcpListener,
+    state: Arc<Mutex<State<S>>>,
+    count: watch::Sender<usize>,
+) {
     while let Ok((stream, _)) = listener.accept().await {
         tokio::spawn(converse(stream, Arc::clone(&state), count.clone()));
     }
@@ -325,11 +403,17 @@ async fn accept<S: Service>(listener: TcpListener, state: Arc<Mutex<State<S>>>, 
 #[error("reset as scripted")]
 struct Reset;
 
-async fn converse<S: Service>(stream: TcpStream, state: Arc<Mutex<State<S>>>, count: watch::Sender<usize>) {
+async fn converse<S: Service>(
+    stream: TcpStream,
+    state: Arc<Mutex<State<S>>>,
+    count: watch::Sender<usize>,
+) {
     // A second handle of the socket, to end it by a reset after hyper has let go of the first.
     let socket = stream.as_fd().try_clone_to_owned();
     let service = service_fn(|request| respond(request, &state, &count));
-    let ended = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+    let ended = http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
     if let (Err(_), Ok(socket)) = (ended, socket) {
         let _ = rustix::net::sockopt::set_socket_linger(&socket, Some(Duration::ZERO));
     }
@@ -370,7 +454,8 @@ async fn respond<S: Service>(
 
 fn response(answer: Answer) -> http::Response<Full<Bytes>> {
     let mut response = http::Response::new(Full::new(Bytes::from(answer.body)));
-    *response.status_mut() = http::StatusCode::from_u16(answer.status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() = http::StatusCode::from_u16(answer.status)
+        .unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
     for (name, value) in answer.headers {
         if let Ok(value) = http::HeaderValue::from_str(&value) {
             response.headers_mut().insert(name, value);

@@ -11,7 +11,7 @@ use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
 use kube::api::{Api, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::certificates::Pair;
 use crate::cluster::ClusterError;
@@ -74,8 +74,10 @@ impl User {
             self.name.replace(':', "-"),
             address.port()
         ));
-        // JSON is YAML, and its quoting leaves no doubt.
-        std::fs::write(&path, format!("{:#}\n", self.kubeconfig_document(address)))?;
+        // Written whole under another name: somebody may be reading the same user's file just now.
+        let unfinished = path.with_extension(format!("{:016x}", fastrand::u64(..)));
+        std::fs::write(&unfinished, self.document(address))?;
+        std::fs::rename(&unfinished, &path)?;
         Ok(path)
     }
 
@@ -87,7 +89,7 @@ impl User {
     /// As [`User::client`], through a [`CutProxy`](crate::CutProxy).
     pub async fn client_through(&self, address: SocketAddr) -> Result<Client, ClusterError> {
         crate::install_crypto_provider();
-        let kubeconfig = Kubeconfig::read_from(self.kubeconfig_through(address)?)?;
+        let kubeconfig = Kubeconfig::from_yaml(&self.document(address))?;
         let config =
             Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
         Ok(Client::try_from(config)?)
@@ -125,7 +127,8 @@ impl User {
             .ok_or(ClusterError::NoToken)
     }
 
-    fn kubeconfig_document(&self, address: SocketAddr) -> Value {
+    /// The kubeconfig. JSON is YAML, and its quoting leaves no doubt.
+    fn document(&self, address: SocketAddr) -> String {
         let encode = |pem: &str| BASE64_STANDARD.encode(pem);
         let user = match &self.credentials {
             Credentials::Certificate(pair) => json!({
@@ -134,7 +137,7 @@ impl User {
             }),
             Credentials::Token(token) => json!({ "token": token }),
         };
-        json!({
+        let document = json!({
             "apiVersion": "v1",
             "kind": "Config",
             "current-context": "test",
@@ -144,6 +147,28 @@ impl User {
                 "certificate-authority-data": encode(&self.authority),
             } }],
             "users": [{ "name": self.name, "user": user }],
-        })
+        });
+        format!("{document:#}\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kubeconfig_is_whole_while_it_is_written_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let server = SocketAddr::from(([127, 0, 0, 1], 6443));
+        let token = Credentials::Token("x".repeat(100_000));
+        let user = User::new("ada", token, server, String::new(), folder.path());
+        let path = user.kubeconfig().unwrap();
+        std::thread::scope(|scope| {
+            let writer = scope.spawn(|| (0..100).for_each(|_| drop(user.kubeconfig().unwrap())));
+            while !writer.is_finished() {
+                let whole = std::fs::read_to_string(&path).unwrap();
+                assert!(whole.ends_with("}\n"), "{} bytes", whole.len());
+            }
+        });
     }
 }

@@ -72,7 +72,7 @@ struct Check<'a> {
     diagnostics: &'a mut Diagnostics,
 }
 
-impl<'a> Check<'a> {
+impl Check<'_> {
     fn key(&self, name: &str) -> Option<Place> {
         self.spec
             .key(name)

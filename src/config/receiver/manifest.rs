@@ -27,15 +27,15 @@ pub(in crate::config) struct Manifest {
     /// alerts into one group, `[...]` each into its own, as in Alertmanager.
     group_by: Option<Vec<String>>,
     /// How long a new group waits for more of its kind.
-    #[serde(default, deserialize_with = "duration::deserialize")]
+    #[serde(default, with = "duration")]
     #[schemars(with = "DurationText")]
     group_wait: Duration,
-    /// How long between two notifications of one group that changed; `1m` by default.
-    #[serde(default = "minute", deserialize_with = "duration::deserialize")]
+    /// How long between two notifications of one group that changed.
+    #[serde(default = "minute", with = "duration")]
     #[schemars(with = "DurationText")]
     group_interval: Duration,
-    /// How long until a group that still fires is told again; `4h` by default.
-    #[serde(default = "four_hours", deserialize_with = "duration::deserialize")]
+    /// How long until a group that still fires is told again.
+    #[serde(default = "four_hours", with = "duration")]
     #[schemars(with = "DurationText")]
     repeat_interval: Duration,
     /// Whether the end of an alert is told too.
@@ -46,12 +46,12 @@ pub(in crate::config) struct Manifest {
     /// How many notifications may be on their way at once, and so how many a crash may send twice;
     /// by default 1 for Slack and PagerDuty, 4 for a webhook.
     max_in_flight: Option<NonZeroU32>,
-    /// For one attempt; `10s` by default.
-    #[serde(default = "ten_seconds", deserialize_with = "duration::deserialize")]
+    /// For one attempt.
+    #[serde(default = "ten_seconds", with = "duration")]
     #[schemars(with = "DurationText")]
     timeout: Duration,
-    /// After this long a notification that was not accepted becomes a dead letter; `24h` by default.
-    #[serde(default = "day", deserialize_with = "duration::deserialize")]
+    /// After this long a notification that was not accepted becomes a dead letter.
+    #[serde(default = "day", with = "duration")]
     #[schemars(with = "DurationText")]
     give_up_after: Duration,
     /// A signal that a dead man's switch can watch.

@@ -11,6 +11,10 @@ use super::{RawObject, Shape, Status};
 use crate::watch::Change;
 
 /// What a line says, before anybody asked which object it is about.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the large variant is the common one, and lives for a moment"
+)]
 pub(super) enum RawLine {
     Object(Change, RawObject),
     Bookmark(Bookmark),

@@ -1,0 +1,37 @@
+# What a contributor and CI run. `make` alone lists the targets.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+CARGO ?= cargo
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: test
+test: lint testbin ## Everything CI checks: format, lints, unit tests, tests on the real API server
+	$(CARGO) test --workspace --locked
+
+.PHONY: unit
+unit: ## The unit tests alone: seconds, no API server
+	$(CARGO) test --workspace --locked --lib --bins
+
+.PHONY: lint
+lint: ## Format and clippy
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+.PHONY: testbin
+testbin: ## Build the pinned kube-apiserver and etcd, once
+	@hack/testbin.sh
+
+.PHONY: kubectl
+kubectl: ## Build kubectl of the same version too, for trying things by hand
+	@hack/testbin.sh kubectl
+
+.PHONY: cluster
+cluster: testbin ## Run a test cluster until Ctrl-C, and print its KUBECONFIG
+	$(CARGO) run --quiet --locked -p bellwether-testkit --bin testcluster
+
+.PHONY: deny
+deny: ## Licences, sources and duplicates of every dependency
+	$(CARGO) deny --all-features --locked check licenses bans sources

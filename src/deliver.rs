@@ -1,0 +1,305 @@
+//! One attempt to deliver a payload: the only place that resolves credentials and talks to
+//! receivers.
+//!
+//! In: a receiver's name, a [`Payload`], its [`Notification`]. Out: an [`Outcome`]. It does not
+//! retry, wait or remember: the outbox decides what happens next. No error names more of a URL
+//! than its host, because a webhook's URL is a secret.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the shell: it sends requests, signs them with the time, and reads HTTP dates"
+)]
+
+mod answer;
+mod guard;
+mod request;
+mod secret;
+mod signature;
+
+use std::collections::BTreeMap;
+use std::error::Error as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use reqwest::header::{LOCATION, RETRY_AFTER};
+use reqwest::{Certificate, Client, Response, Url, redirect};
+
+pub use self::secret::{CredentialError, NoSecrets, Secret, SecretReader};
+
+use self::answer::Answer;
+use self::request::{Preparation, Prepared};
+use crate::config::{Receiver, Service};
+use crate::names::ReceiverName;
+use crate::notify::Notification;
+use crate::outbox::Outcome;
+use crate::render::Payload;
+
+/// Bytes of an answer that are read.
+const ANSWER_LIMIT: usize = 64 * 1024;
+
+/// Delivers to every receiver of a configuration.
+pub struct Deliverer {
+    routes: BTreeMap<ReceiverName, Route>,
+    secrets: Arc<dyn SecretReader>,
+}
+
+/// The way to one receiver.
+struct Route {
+    client: Client,
+    service: Service,
+    timeout: Duration,
+    namespace: Option<String>,
+}
+
+/// A receiver that cannot be spoken to as its document says.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    #[error("receiver {receiver}: cannot read caFile {}: {error}", path.display())]
+    CaFile {
+        receiver: ReceiverName,
+        path: PathBuf,
+        error: std::io::Error,
+    },
+    #[error("receiver {receiver}: caFile {} holds no PEM certificate", path.display())]
+    NoCertificate {
+        receiver: ReceiverName,
+        path: PathBuf,
+    },
+    #[error("receiver {receiver}: TLS cannot be set up: {why}")]
+    Tls { receiver: ReceiverName, why: String },
+}
+
+/// A credential that cannot be resolved now.
+#[derive(Debug, thiserror::Error)]
+#[error("receiver {receiver}: {field}: {error}")]
+pub struct Unresolved {
+    pub receiver: ReceiverName,
+    /// Where it stands in the document: `slack.webhookUrl`.
+    pub field: String,
+    pub error: CredentialError,
+}
+
+impl Deliverer {
+    /// Makes ready for these receivers. Nothing is resolved or sent yet.
+    ///
+    /// # Errors
+    /// Every receiver whose TLS settings do not work.
+    pub fn new(
+        receivers: &[Receiver],
+        secrets: Arc<dyn SecretReader>,
+    ) -> Result<Self, Vec<SetupError>> {
+        // Whoever comes first in the process; it is the same provider everywhere.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut routes = BTreeMap::new();
+        let mut errors = Vec::new();
+        for receiver in receivers {
+            match client(receiver) {
+                Ok(client) => {
+                    let route = Route {
+                        client,
+                        service: receiver.spec.service.clone(),
+                        timeout: receiver.spec.timeout,
+                        namespace: receiver.namespace.clone(),
+                    };
+                    routes.insert(receiver.name.clone(), route);
+                }
+                Err(error) => errors.push(error),
+            }
+        }
+        if errors.is_empty() {
+            Ok(Self { routes, secrets })
+        } else {
+            Err(errors)
+        }
+    }
+
+    /// Every credential that cannot be resolved now, for a start that tells all at once.
+    pub async fn verify(&self) -> Vec<Unresolved> {
+        let mut unresolved = Vec::new();
+        for (name, route) in &self.routes {
+            for (field, credential) in request::credentials(&route.service) {
+                let namespace = route.namespace.as_deref();
+                let secret = secret::resolve(credential, namespace, &*self.secrets).await;
+                if let Err(error) = secret {
+                    unresolved.push(Unresolved {
+                        receiver: name.clone(),
+                        field,
+                        error,
+                    });
+                }
+            }
+        }
+        unresolved
+    }
+
+    /// Makes one attempt. A credential that cannot be resolved is tried again later: a Secret may
+    /// just be about to be written.
+    pub async fn deliver(
+        &self,
+        receiver: &ReceiverName,
+        payload: &Payload,
+        notification: &Notification,
+    ) -> Outcome {
+        let Some(route) = self.routes.get(receiver) else {
+            return Outcome::Refused {
+                why: format!("there is no receiver {receiver} any more"),
+            };
+        };
+        let mut preparation = Preparation {
+            namespace: route.namespace.as_deref(),
+            reader: &*self.secrets,
+            used: Vec::new(),
+        };
+        let id = notification.id.as_str();
+        let request = preparation.request(&route.service, payload, id, Timestamp::now());
+        let outcome = match request.await {
+            Ok(request) => route.attempt(request, &preparation.used).await,
+            Err(why) => Outcome::Retry { after: None, why },
+        };
+        match outcome {
+            Outcome::Accepted => Outcome::Accepted,
+            Outcome::Retry { after, why } => Outcome::Retry {
+                after,
+                why: secret::masked(&why, &preparation.used),
+            },
+            Outcome::Refused { why } => Outcome::Refused {
+                why: secret::masked(&why, &preparation.used),
+            },
+        }
+    }
+}
+
+impl Route {
+    async fn attempt(&self, prepared: Prepared, secrets: &[Secret]) -> Outcome {
+        let host = host(&prepared.url);
+        if let Err(forbidden) = guard::check(&prepared.url) {
+            return Outcome::Refused {
+                why: forbidden.to_string(),
+            };
+        }
+        let mut request = self
+            .client
+            .request(prepared.method, prepared.url)
+            .headers(prepared.headers)
+            .timeout(self.timeout)
+            .body(prepared.body);
+        if let Some((user, password)) = prepared.basic {
+            request = request.basic_auth(user, Some(password.expose()));
+        }
+        match request.send().await {
+            Ok(response) => {
+                let mut answer = read(response).await;
+                // Before anything is cut out of it: half a secret is not recognised.
+                answer.body = secret::masked(&answer.body, secrets);
+                self.judge(&answer)
+            }
+            Err(error) => failed(&host, &error.without_url(), self.timeout),
+        }
+    }
+
+    fn judge(&self, answer: &Answer) -> Outcome {
+        match &self.service {
+            Service::Slack(_) => answer::slack(answer),
+            Service::PagerDuty(_) => answer::pagerduty(answer),
+            Service::Webhook(webhook) => answer::webhook(answer, &webhook.success_codes),
+        }
+    }
+}
+
+fn client(receiver: &Receiver) -> Result<Client, SetupError> {
+    let mut builder = Client::builder()
+        .user_agent(concat!("bellwether/", env!("CARGO_PKG_VERSION")))
+        .redirect(redirect::Policy::none())
+        .dns_resolver(Arc::new(guard::Guard));
+    if let Service::Webhook(webhook) = &receiver.spec.service
+        && let Some(path) = &webhook.ca_file
+    {
+        let pem = std::fs::read(path).map_err(|error| SetupError::CaFile {
+            receiver: receiver.name.clone(),
+            path: path.clone(),
+            error,
+        })?;
+        let certificates = Certificate::from_pem_bundle(&pem).unwrap_or_default();
+        if certificates.is_empty() {
+            return Err(SetupError::NoCertificate {
+                receiver: receiver.name.clone(),
+                path: path.clone(),
+            });
+        }
+        builder = builder.tls_certs_merge(certificates);
+    }
+    builder.build().map_err(|error| SetupError::Tls {
+        receiver: receiver.name.clone(),
+        why: chain(&error),
+    })
+}
+
+/// What matters of an answer. Its body is read up to a limit; if that fails the status still counts.
+async fn read(mut response: Response) -> Answer {
+    let header = |name| {
+        let value = response.headers().get(name)?;
+        value.to_str().ok().map(str::to_owned)
+    };
+    let location = header(LOCATION);
+    let location = location.and_then(|to| response.url().join(&to).ok());
+    let mut answer = Answer {
+        status: response.status().as_u16(),
+        retry_after: header(RETRY_AFTER),
+        location: location.map(|url| host(&url)),
+        body: String::new(),
+        at: Some(Timestamp::now()),
+    };
+    let mut body = Vec::new();
+    while let Ok(Some(chunk)) = response.chunk().await {
+        let room = ANSWER_LIMIT - body.len();
+        body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+        if body.len() == ANSWER_LIMIT {
+            break;
+        }
+    }
+    answer.body = String::from_utf8_lossy(&body).into_owned();
+    answer
+}
+
+/// No answer came. Whether the receiver heard it is unknown, so it is tried again.
+fn failed(host: &str, error: &reqwest::Error, timeout: Duration) -> Outcome {
+    let mut source = error.source();
+    while let Some(cause) = source {
+        if let Some(forbidden) = cause.downcast_ref::<guard::Forbidden>() {
+            return Outcome::Refused {
+                why: format!("{host}: {forbidden}"),
+            };
+        }
+        source = cause.source();
+    }
+    let why = if error.is_timeout() {
+        format!("{host}: no answer within {timeout:?}")
+    } else if error.is_connect() {
+        format!("cannot connect to {host}: {}", chain(error))
+    } else {
+        format!("{host}: {}", chain(error))
+    };
+    Outcome::Retry { after: None, why }
+}
+
+/// Host and port: all of a URL that may be shown.
+fn host(url: &Url) -> String {
+    let name = url.host_str().unwrap_or_default();
+    match url.port() {
+        Some(port) => format!("{name}:{port}"),
+        None => name.to_owned(),
+    }
+}
+
+/// The innermost cause says what happened; the outer ones only that something did.
+fn chain(error: &reqwest::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = cause.to_string();
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,224 @@
+//! From a payload to an HTTP request: where it goes, and with which credentials.
+//!
+//! In: a receiver's service, a payload, the notification's identity, a way to read secrets.
+//! Out: a [`Prepared`] request and the secrets that are in it, or why there is none.
+
+use jiff::Timestamp;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Method, Url};
+use serde_json::Value;
+
+use super::secret::{Secret, SecretReader, resolve};
+use super::signature;
+use crate::config::{Credential, LiteralOrCredential, PagerDuty, Service, Slack, Webhook};
+use crate::render::{Endpoint, Payload};
+
+/// A request to be sent.
+pub(super) struct Prepared {
+    pub method: Method,
+    pub url: Url,
+    pub headers: HeaderMap,
+    /// User and password of basic authentication.
+    pub basic: Option<(String, Secret)>,
+    pub body: Vec<u8>,
+}
+
+/// Prepares requests, and remembers which secrets went into them.
+pub(super) struct Preparation<'a> {
+    pub namespace: Option<&'a str>,
+    pub reader: &'a dyn SecretReader,
+    pub used: Vec<Secret>,
+}
+
+impl Preparation<'_> {
+    /// The request for this payload.
+    ///
+    /// # Errors
+    /// In words: a credential that cannot be resolved or does not fit. It tells no value.
+    pub async fn request(
+        &mut self,
+        service: &Service,
+        payload: &Payload,
+        id: &str,
+        at: Timestamp,
+    ) -> Result<Prepared, String> {
+        let mut headers = HeaderMap::new();
+        let content_type = header_value("Content-Type", &payload.content_type)?;
+        headers.insert(CONTENT_TYPE, content_type);
+        match service {
+            Service::Slack(slack) => self.slack(slack, payload, headers).await,
+            Service::PagerDuty(pagerduty) => self.pagerduty(pagerduty, payload, headers).await,
+            Service::Webhook(webhook) => {
+                headers.insert("idempotency-key", header_value("Idempotency-Key", id)?);
+                self.webhook(webhook, payload, headers, at).await
+            }
+        }
+    }
+
+    async fn slack(
+        &mut self,
+        slack: &Slack,
+        payload: &Payload,
+        headers: HeaderMap,
+    ) -> Result<Prepared, String> {
+        let url = self.secret("slack.webhookUrl", &slack.webhook_url).await?;
+        let url = parse("slack.webhookUrl", url.expose())?;
+        self.hide_path(&url);
+        Ok(Prepared {
+            method: Method::POST,
+            url,
+            headers,
+            basic: None,
+            body: payload.body.clone(),
+        })
+    }
+
+    async fn pagerduty(
+        &mut self,
+        pagerduty: &PagerDuty,
+        payload: &Payload,
+        headers: HeaderMap,
+    ) -> Result<Prepared, String> {
+        let key = self
+            .secret("pagerduty.routingKey", &pagerduty.routing_key)
+            .await?;
+        let path = match payload.endpoint {
+            Endpoint::Default => "/v2/enqueue",
+            Endpoint::Change => "/v2/change/enqueue",
+        };
+        let url = format!("{}{path}", pagerduty.base_url.trim_end_matches('/'));
+        let mut event: Value = serde_json::from_slice(&payload.body)
+            .map_err(|error| format!("the event is not JSON: {error}"))?;
+        if let Some(event) = event.as_object_mut() {
+            event.insert("routing_key".to_owned(), key.expose().into());
+        }
+        Ok(Prepared {
+            method: Method::POST,
+            url: parse("pagerduty.baseUrl", &url)?,
+            headers,
+            basic: None,
+            body: event.to_string().into_bytes(),
+        })
+    }
+
+    async fn webhook(
+        &mut self,
+        webhook: &Webhook,
+        payload: &Payload,
+        mut headers: HeaderMap,
+        at: Timestamp,
+    ) -> Result<Prepared, String> {
+        let url = self.text("webhook.url", &webhook.url).await?;
+        let url = parse("webhook.url", url.expose())?;
+        if matches!(webhook.url, LiteralOrCredential::Credential(_)) {
+            self.hide_path(&url);
+        }
+        for (name, value) in &webhook.headers {
+            let what = format!("webhook.headers.{name}");
+            let text = self.text(&what, value).await?;
+            let name = HeaderName::from_bytes(name.as_bytes());
+            let name = name.map_err(|_| format!("{what}: that is no header's name"))?;
+            headers.insert(name, sensitive(header_value(&what, text.expose())?));
+        }
+        if let Some(token) = &webhook.bearer_token {
+            let token = self.secret("webhook.bearerToken", token).await?;
+            let value = format!("Bearer {}", token.expose());
+            let value = header_value("webhook.bearerToken", &value)?;
+            headers.insert(AUTHORIZATION, sensitive(value));
+        }
+        if let Some(hmac) = &webhook.hmac {
+            let secret = self.secret("webhook.hmac.secret", &hmac.secret).await?;
+            let name = HeaderName::from_bytes(hmac.header.as_bytes());
+            let name = name.map_err(|_| "webhook.hmac.header: that is no header's name")?;
+            let value = signature::of(&secret, at, &payload.body);
+            headers.insert(name, header_value("webhook.hmac", &value)?);
+        }
+        let basic = match &webhook.basic {
+            Some(basic) => {
+                let password = self
+                    .secret("webhook.basic.password", &basic.password)
+                    .await?;
+                Some((basic.username.clone(), password))
+            }
+            None => None,
+        };
+        Ok(Prepared {
+            method: Method::from_bytes(webhook.method.as_bytes())
+                .map_err(|_| format!("webhook.method: {:?} is no HTTP method", webhook.method))?,
+            url,
+            headers,
+            basic,
+            body: payload.body.clone(),
+        })
+    }
+
+    /// Of a URL that is secret, path and query are too: an answer may repeat them alone.
+    fn hide_path(&mut self, url: &Url) {
+        self.used.push(Secret::new(url.path().to_owned()));
+        if let Some(query) = url.query() {
+            self.used.push(Secret::new(query.to_owned()));
+        }
+    }
+
+    async fn text(&mut self, what: &str, value: &LiteralOrCredential) -> Result<Secret, String> {
+        match value {
+            LiteralOrCredential::Literal(text) => Ok(Secret::new(text.clone())),
+            LiteralOrCredential::Credential(credential) => self.secret(what, credential).await,
+        }
+    }
+
+    async fn secret(&mut self, what: &str, credential: &Credential) -> Result<Secret, String> {
+        let secret = resolve(credential, self.namespace, self.reader).await;
+        let secret = secret.map_err(|error| format!("{what}: {error}; {}", error.help()))?;
+        self.used.push(secret.clone());
+        Ok(secret)
+    }
+}
+
+/// Each credential of a service, with where it stands in the document.
+pub(super) fn credentials(service: &Service) -> Vec<(String, &Credential)> {
+    match service {
+        Service::Slack(slack) => vec![("slack.webhookUrl".to_owned(), &slack.webhook_url)],
+        Service::PagerDuty(pagerduty) => {
+            vec![("pagerduty.routingKey".to_owned(), &pagerduty.routing_key)]
+        }
+        Service::Webhook(webhook) => {
+            let mut all = Vec::new();
+            if let LiteralOrCredential::Credential(url) = &webhook.url {
+                all.push(("webhook.url".to_owned(), url));
+            }
+            for (name, value) in &webhook.headers {
+                if let LiteralOrCredential::Credential(value) = value {
+                    all.push((format!("webhook.headers.{name}"), value));
+                }
+            }
+            let token = webhook.bearer_token.as_ref();
+            let password = webhook.basic.as_ref().map(|basic| &basic.password);
+            let secret = webhook.hmac.as_ref().map(|hmac| &hmac.secret);
+            for (name, credential) in [
+                ("webhook.bearerToken", token),
+                ("webhook.basic.password", password),
+                ("webhook.hmac.secret", secret),
+            ] {
+                all.extend(credential.map(|credential| (name.to_owned(), credential)));
+            }
+            all
+        }
+    }
+}
+
+/// A URL with a host; the error does not repeat it, as it may be a secret.
+fn parse(what: &str, url: &str) -> Result<Url, String> {
+    let parsed = Url::parse(url).ok();
+    let parsed = parsed.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    parsed.ok_or_else(|| format!("{what}: the value is not an http or https URL"))
+}
+
+fn header_value(what: &str, value: &str) -> Result<HeaderValue, String> {
+    HeaderValue::from_str(value).map_err(|_| format!("{what}: the value does not fit in a header"))
+}
+
+fn sensitive(mut value: HeaderValue) -> HeaderValue {
+    value.set_sensitive(true);
+    value
+}

@@ -1,0 +1,556 @@
+//! What receivers get: the messages themselves, and the limits they keep.
+
+use super::sample::{self, firing, group, resolved};
+use super::*;
+use crate::alert::Alert;
+use crate::notify::{Digest, Status};
+use proptest::prelude::*;
+use serde_json::json;
+
+fn slack() -> Format {
+    Format::Slack(Slack::default())
+}
+
+fn pagerduty() -> Format {
+    Format::PagerDuty(PagerDuty::default())
+}
+
+fn webhook() -> Format {
+    Format::Webhook(Webhook::default())
+}
+
+fn with_template(name: &str, source: &str) -> Arc<Template> {
+    let mut templates = Templates::default();
+    templates.insert(name, source).unwrap();
+    templates.get(name).unwrap().clone()
+}
+
+fn preview(notification: &Notification, format: &Format) -> String {
+    render(notification, format).preview()
+}
+
+fn json_of(payload: &Payload) -> Value {
+    serde_json::from_slice(&payload.body).unwrap()
+}
+
+fn notification(cause: Cause) -> Notification {
+    sample::of(cause, Status::Firing, Vec::new())
+}
+
+#[test]
+fn slack_is_told_of_one_alert_in_full() {
+    insta::assert_snapshot!(preview(&firing(), &slack()), @r##"
+    {
+      "text": "🔴 database-failed: DatabaseInstance prod/orders: orders is Failed &lt;now&gt; &amp; then",
+      "blocks": [
+        {
+          "type": "header",
+          "text": {
+            "type": "plain_text",
+            "text": "🔴 database-failed: DatabaseInstance prod/orders",
+            "emoji": true
+          }
+        }
+      ],
+      "attachments": [
+        {
+          "color": "#d7263d",
+          "fallback": "🔴 database-failed: DatabaseInstance prod/orders: orders is Failed &lt;now&gt; &amp; then",
+          "blocks": [
+            {
+              "type": "section",
+              "text": {
+                "type": "mrkdwn",
+                "text": "*orders is Failed &lt;now&gt; &amp; then*\nStorage 19 of 20 GB."
+              }
+            },
+            {
+              "type": "section",
+              "fields": [
+                {
+                  "type": "mrkdwn",
+                  "text": "*Object*\nDatabaseInstance prod/orders"
+                },
+                {
+                  "type": "mrkdwn",
+                  "text": "*Severity*\ncritical"
+                },
+                {
+                  "type": "mrkdwn",
+                  "text": "*Cluster*\nprod-eu"
+                },
+                {
+                  "type": "mrkdwn",
+                  "text": "*Since*\n<!date^1795348080^{date_short_pretty} {time}|2026-11-22 11:48 UTC>"
+                }
+              ]
+            },
+            {
+              "type": "context",
+              "elements": [
+                {
+                  "type": "mrkdwn",
+                  "text": "<https://runbooks.example/database-failed|Runbook>  ·  Bellwether, <!date^1795348800^{date_short_pretty} {time}|2026-11-22 12:00 UTC>"
+                }
+              ]
+            }
+          ]
+        }
+      ]
+    }
+    "##);
+}
+
+#[test]
+fn slack_is_told_that_it_is_over_in_green() {
+    let message = json_of(&render(&resolved(), &slack()));
+    assert_eq!(message["attachments"][0]["color"], "#2eb67d");
+    assert_eq!(
+        message["blocks"][0]["text"]["text"],
+        "✅ database-failed: DatabaseInstance prod/orders resolved"
+    );
+    insta::assert_snapshot!(message["attachments"][0]["blocks"][1]["fields"].to_string(), @r#"[{"type":"mrkdwn","text":"*Object*\nDatabaseInstance prod/orders"},{"type":"mrkdwn","text":"*Severity*\ncritical"},{"type":"mrkdwn","text":"*Cluster*\nprod-eu"},{"type":"mrkdwn","text":"*Since*\n<!date^1795348080^{date_short_pretty} {time}|2026-11-22 11:48 UTC>"},{"type":"mrkdwn","text":"*Resolved*\n<!date^1795348770^{date_short_pretty} {time}|2026-11-22 11:59 UTC>, after 11m 30s"},{"type":"mrkdwn","text":"*Why*\nno longer true"}]"#);
+}
+
+#[test]
+fn slack_is_told_of_a_group_as_a_list_with_the_rest_counted() {
+    let message = json_of(&render(&group(17, 20), &slack()));
+    assert_eq!(
+        message["blocks"][0]["text"]["text"],
+        "🔴 database-failed: 37 firing"
+    );
+    insta::assert_snapshot!(message["attachments"][0]["blocks"][0]["text"]["text"].as_str().unwrap(), @"
+    • *prod/db-0* db-0 is Failed &lt;now&gt; &amp; then
+    • *prod/db-1* db-1 is Failed &lt;now&gt; &amp; then
+    • *prod/db-2* db-2 is Failed &lt;now&gt; &amp; then
+    • *prod/db-3* db-3 is Failed &lt;now&gt; &amp; then
+    • *prod/db-4* db-4 is Failed &lt;now&gt; &amp; then
+    • *prod/db-5* db-5 is Failed &lt;now&gt; &amp; then
+    • *prod/db-6* db-6 is Failed &lt;now&gt; &amp; then
+    • *prod/db-7* db-7 is Failed &lt;now&gt; &amp; then
+    • *prod/db-8* db-8 is Failed &lt;now&gt; &amp; then
+    • *prod/db-9* db-9 is Failed &lt;now&gt; &amp; then
+    • *prod/db-10* db-10 is Failed &lt;now&gt; &amp; then
+    • *prod/db-11* db-11 is Failed &lt;now&gt; &amp; then
+    • *prod/db-12* db-12 is Failed &lt;now&gt; &amp; then
+    • *prod/db-13* db-13 is Failed &lt;now&gt; &amp; then
+    • *prod/db-14* db-14 is Failed &lt;now&gt; &amp; then
+    … and 22 more
+    ");
+}
+
+#[test]
+fn a_digest_a_heartbeat_and_a_drill_are_readable_everywhere() {
+    let mut digest = notification(Cause::Digest);
+    digest.digest = vec![Digest {
+        rule: "database-failed".into(),
+        alerts: 37,
+        namespaces: 12,
+    }];
+    let drill = sample::of(Cause::Drill, Status::Firing, vec![sample::alert("orders")]);
+    let heartbeat = notification(Cause::Heartbeat);
+    let told = |notification: &Notification| {
+        let slack = json_of(&render(notification, &slack()));
+        let blocks = slack["attachments"][0]["blocks"].as_array().unwrap();
+        let pagerduty = render(notification, &pagerduty());
+        format!(
+            "{}\n{}\n{}\n{:?} {}",
+            slack["blocks"][0]["text"]["text"].as_str().unwrap(),
+            blocks[0]["text"]["text"].as_str().unwrap(),
+            blocks.last().unwrap()["elements"][0]["text"]
+                .as_str()
+                .unwrap(),
+            pagerduty.endpoint,
+            json_of(&pagerduty)["payload"]["summary"],
+        )
+    };
+    insta::assert_snapshot!(told(&digest), @r#"
+    🔵 37 more alerts from 1 rule(s)
+    • 37 more from *database-failed*, 12 namespace(s)
+    Bellwether, <!date^1795348800^{date_short_pretty} {time}|2026-11-22 12:00 UTC>
+    Default "37 more alerts from 1 rule(s)"
+    "#);
+    insta::assert_snapshot!(told(&heartbeat), @r#"
+    💚 Bellwether is watching
+    A sign of life, sent <!date^1795348800^{date_short_pretty} {time}|2026-11-22 12:00 UTC>. If it stops, look after the bridge.
+    Bellwether, <!date^1795348800^{date_short_pretty} {time}|2026-11-22 12:00 UTC>
+    Change "Bellwether is watching"
+    "#);
+    insta::assert_snapshot!(told(&drill), @r#"
+    🔔 Drill: database-failed: DatabaseInstance prod/orders
+    *orders is Failed &lt;now&gt; &amp; then*
+    Storage 19 of 20 GB.
+    This is a drill: nobody needs to act  ·  <https://runbooks.example/database-failed|Runbook>  ·  Bellwether, <!date^1795348800^{date_short_pretty} {time}|2026-11-22 12:00 UTC>
+    Default "Drill: database-failed: DatabaseInstance prod/orders"
+    "#);
+}
+
+#[test]
+fn pagerduty_is_triggered_with_what_the_person_needs() {
+    insta::assert_snapshot!(preview(&firing(), &pagerduty()), @r#"
+    {
+      "event_action": "trigger",
+      "dedup_key": "5dd6d76969c7fcd6a9685d9d974b56bb",
+      "client": "Bellwether",
+      "payload": {
+        "summary": "orders is Failed <now> & then",
+        "source": "prod-eu: DatabaseInstance/prod/orders",
+        "severity": "critical",
+        "timestamp": "2026-11-22T11:48:00Z",
+        "component": "DatabaseInstance",
+        "group": "oncall{alertname=\"database-failed\"}",
+        "class": "database-failed",
+        "custom_details": {
+          "firing": 1,
+          "resolved": 0,
+          "alerts": [
+            {
+              "status": "firing",
+              "severity": "critical",
+              "object": "DatabaseInstance prod/orders",
+              "summary": "orders is Failed <now> & then",
+              "description": "Storage 19 of 20 GB.",
+              "since": "2026-11-22T11:48:00Z",
+              "count": 1,
+              "labels": {
+                "alertname": "database-failed",
+                "cluster": "prod-eu",
+                "kind": "DatabaseInstance",
+                "name": "orders",
+                "namespace": "prod",
+                "severity": "critical"
+              }
+            }
+          ]
+        }
+      },
+      "links": [
+        {
+          "href": "https://runbooks.example/database-failed",
+          "text": "Runbook"
+        }
+      ]
+    }
+    "#);
+}
+
+#[test]
+fn pagerduty_resolves_the_incident_that_the_firing_opened() {
+    let fired = json_of(&render(&firing(), &pagerduty()));
+    let over = json_of(&render(&resolved(), &pagerduty()));
+    assert_eq!(over["event_action"], "resolve");
+    assert_eq!(over["dedup_key"], fired["dedup_key"]);
+}
+
+#[test]
+fn a_webhook_without_a_template_gets_the_whole_notification() {
+    insta::assert_snapshot!(preview(&resolved(), &webhook()), @r#"
+    {
+      "version": "1",
+      "id": "n-1",
+      "receiver": "oncall",
+      "status": "resolved",
+      "cause": "resolved",
+      "severity": "critical",
+      "at": "2026-11-22T12:00:00Z",
+      "title": "database-failed: DatabaseInstance prod/orders",
+      "group": {
+        "key": "oncall{alertname=\"database-failed\"}",
+        "labels": {
+          "alertname": "database-failed"
+        },
+        "firing": 0,
+        "resolved": 1
+      },
+      "alerts": [
+        {
+          "fingerprint": "dc562163f522e63935102b00aadfe1b9",
+          "rule": "database-failed",
+          "status": "resolved",
+          "nature": "state",
+          "severity": "critical",
+          "labels": {
+            "alertname": "database-failed",
+            "cluster": "prod-eu",
+            "kind": "DatabaseInstance",
+            "name": "orders",
+            "namespace": "prod",
+            "severity": "critical"
+          },
+          "object": {
+            "apiVersion": "stable.example.com/v1",
+            "kind": "DatabaseInstance",
+            "namespace": "prod",
+            "name": "orders",
+            "uid": "0b5e3a52-7b7e-4f3f-9c59-0b0b9f4c2f10"
+          },
+          "summary": "orders is Failed <now> & then",
+          "description": "Storage 19 of 20 GB.",
+          "runbook": "https://runbooks.example/database-failed",
+          "since": "2026-11-22T11:48:00Z",
+          "firedAt": "2026-11-22T11:53:00Z",
+          "resolvedAt": "2026-11-22T11:59:30Z",
+          "reason": "no longer true",
+          "count": 1,
+          "late": false,
+          "dedupKey": null
+        }
+      ],
+      "omitted": 0,
+      "digest": [],
+      "templateFailures": []
+    }
+    "#);
+}
+
+#[test]
+fn the_published_schema_is_the_schema_of_the_body() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/templates/webhook.schema.json");
+    let schema = format!("{:#}\n", webhook::schema());
+    if std::env::var_os("UPDATE_SCHEMA").is_some() {
+        std::fs::write(path, &schema).unwrap();
+    }
+    let published = std::fs::read_to_string(path).unwrap();
+    assert!(
+        published == schema,
+        "run this test with UPDATE_SCHEMA=1 and commit {path}"
+    );
+}
+
+#[test]
+fn a_rule_without_a_summary_gets_one() {
+    let mut alert = sample::alert("orders");
+    alert.texts = crate::alert::Texts::default();
+    let payload = render(
+        &sample::of(Cause::New, Status::Firing, vec![alert]),
+        &webhook(),
+    );
+    assert_eq!(
+        json_of(&payload)["alerts"][0]["summary"],
+        "database-failed: DatabaseInstance prod/orders"
+    );
+}
+
+#[test]
+fn an_absent_value_and_a_failing_text_never_lose_the_message() {
+    let mut alert = sample::alert("orders");
+    alert.texts.summary = Some("{{object.status.nothing}}".into());
+    alert.texts.description = Some("{{ago object.status.phase}}".into());
+    let notification = sample::of(Cause::New, Status::Firing, vec![alert]);
+    let payload = render(&notification, &webhook());
+    assert_eq!(payload.missing, ["object.status.nothing"]);
+    insta::assert_snapshot!(payload.failures.join("\n"), @r#"description of database-failed:1:1: ago: "Failed" is not a time"#);
+    let message = json_of(&render(&notification, &slack()));
+    assert_eq!(
+        message["attachments"][0]["blocks"][0]["text"]["text"],
+        "*‹missing: object.status.nothing›*"
+    );
+    insta::assert_snapshot!(message["attachments"][0]["blocks"][2]["elements"][0]["text"].as_str().unwrap(), @r#"<https://runbooks.example/database-failed|Runbook>  ·  Bellwether, <!date^1795348800^{date_short_pretty} {time}|2026-11-22 12:00 UTC>  ·  ⚠ a template failed, built-in text used: description of database-failed:1:1: ago: "Failed" is not a time"#);
+}
+
+#[test]
+fn a_template_of_the_user_replaces_the_text_or_the_whole_message() {
+    let text = Format::Slack(Slack {
+        template: Some(with_template(
+            "t.mrkdwn.hbs",
+            "*{{alert.name}}*: {{object.status.phase}} {{title}}",
+        )),
+        channel: Some("#ops".into()),
+        ..Slack::default()
+    });
+    let message = json_of(&render(&firing(), &text));
+    assert_eq!(message["channel"], "#ops");
+    assert_eq!(
+        message["attachments"][0]["blocks"][0]["text"]["text"],
+        "*orders*: Failed database-failed: DatabaseInstance prod/orders"
+    );
+    let whole = Format::Slack(Slack {
+        template: Some(with_template(
+            "t.json.hbs",
+            r#"{"text": "{{alert.summary}}"}"#,
+        )),
+        ..Slack::default()
+    });
+    let message = json_of(&render(&firing(), &whole));
+    assert_eq!(message, json!({"text": "orders is Failed <now> & then"}));
+}
+
+#[test]
+fn a_template_that_fails_goes_out_in_the_built_in_format_and_says_so() {
+    for (source, why) in [
+        (
+            "{\"text\": ",
+            "t.json.hbs: what it gave is not JSON: EOF while parsing a value at line 1 column 9",
+        ),
+        ("[]", "a Slack message is a JSON object"),
+        ("{}", "a Slack message has text, blocks or attachments"),
+        (
+            "{\"text\": \"{{ago title}}\"}",
+            "t.json.hbs:1:11: ago: \"database-failed: DatabaseInstance prod/orders\" is not a time",
+        ),
+    ] {
+        let format = Format::Slack(Slack {
+            template: Some(with_template("t.json.hbs", source)),
+            ..Slack::default()
+        });
+        let payload = render(&firing(), &format);
+        assert_eq!(payload.failures, [why]);
+        let text = payload.preview();
+        assert!(
+            text.contains("a template failed, built-in text used"),
+            "{text}"
+        );
+        assert!(text.contains("orders is Failed"), "{text}");
+    }
+}
+
+#[test]
+fn pagerduty_takes_a_summary_or_a_payload_from_a_template() {
+    let render_with = |name, source| {
+        let template = Some(with_template(name, source));
+        let format = Format::PagerDuty(PagerDuty {
+            template,
+            ..PagerDuty::default()
+        });
+        json_of(&render(&firing(), &format))["payload"].clone()
+    };
+    assert_eq!(
+        render_with("s.txt.hbs", "{{alert.name}} is down & out")["summary"],
+        "orders is down & out"
+    );
+    let payload = render_with(
+        "p.json.hbs",
+        r#"{"severity": "fatal", "custom_details": {{json object.status}}}"#,
+    );
+    assert_eq!(payload["severity"], "error");
+    assert_eq!(payload["custom_details"]["phase"], "Failed");
+}
+
+/// Any text, with what is special in Slack, JSON and Handlebars.
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "\\PC{0,40}",
+        "[&<>|*\"\\\\{}\u{0}\n👨‍👩‍👧‍👦e\u{301}a-z ]{0,200}",
+        (1_usize..3000, "(\\PC|[&<>]){1,4}").prop_map(|(times, text)| text.repeat(times)),
+    ]
+}
+
+fn any_alert() -> impl Strategy<Value = Alert> {
+    (text(), text(), text(), text(), any::<bool>()).prop_map(
+        |(name, summary, value, label, done)| {
+            let mut alert = if done {
+                (*resolved().alerts[0]).clone()
+            } else {
+                sample::alert(&name)
+            };
+            alert.texts.summary = Some(summary.into());
+            alert.texts.description = Some("{{object.value}}{{object.status.x}}".into());
+            alert.labels.insert("cluster".into(), label.as_str().into());
+            alert.view = Arc::new(crate::cel::Json::from(json!({"object": {"value": value}})));
+            alert
+        },
+    )
+}
+
+fn any_notification() -> impl Strategy<Value = Notification> {
+    let causes = prop_oneof![
+        Just(Cause::New),
+        Just(Cause::Repeat),
+        Just(Cause::Digest),
+        Just(Cause::Drill),
+        Just(Cause::Heartbeat),
+    ];
+    (
+        causes,
+        prop::collection::vec(any_alert(), 0..4),
+        0_usize..24,
+        text(),
+        any::<bool>(),
+    )
+        .prop_map(|(cause, mut alerts, copies, group, firing)| {
+            if let Some(last) = alerts.last().cloned() {
+                alerts.extend(std::iter::repeat_n(last, copies));
+            }
+            let status = if firing {
+                Status::Firing
+            } else {
+                Status::Resolved
+            };
+            let mut notification = sample::of(cause, status, alerts);
+            notification.digest = vec![
+                Digest {
+                    rule: group.as_str().into(),
+                    alerts: 1,
+                    namespaces: 1
+                };
+                60
+            ];
+            notification.group = group.into();
+            notification
+        })
+}
+
+fn keeps_slacks_limits(message: &Value) -> Result<(), TestCaseError> {
+    prop_assert!(!message["text"].as_str().unwrap().is_empty());
+    let attachments = message["attachments"].as_array().into_iter().flatten();
+    let blocks: Vec<&Value> = std::iter::once(message)
+        .chain(attachments)
+        .filter_map(|parent| parent["blocks"].as_array())
+        .flatten()
+        .collect();
+    prop_assert!(blocks.len() <= 50);
+    for block in blocks {
+        let most = if block["type"] == "header" { 150 } else { 3000 };
+        let fields = block["fields"].as_array().cloned().unwrap_or_default();
+        prop_assert!(fields.len() <= 10);
+        let elements = block["elements"].as_array().cloned().unwrap_or_default();
+        let texts = fields.iter().map(|field| (field, 2000));
+        let texts = texts.chain(elements.iter().map(|element| (element, 3000)));
+        for (text, most) in texts.chain(std::iter::once((&block["text"], most))) {
+            let Some(content) = text["text"].as_str() else {
+                continue;
+            };
+            prop_assert!(!content.trim().is_empty());
+            prop_assert!(content.encode_utf16().count() <= most);
+            if text["type"] == "mrkdwn" {
+                let bare = content
+                    .replace("&amp;", "")
+                    .replace("&lt;", "")
+                    .replace("&gt;", "");
+                prop_assert!(!bare.contains('&'), "{bare}");
+                prop_assert_eq!(bare.matches('<').count(), bare.matches('>').count());
+            }
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn whatever_an_object_holds_every_receiver_gets_json_within_its_limits(notification in any_notification()) {
+        keeps_slacks_limits(&json_of(&render(&notification, &slack())))?;
+        let event = render(&notification, &pagerduty());
+        prop_assert!(event.body.len() <= 500_000);
+        let event = json_of(&event);
+        if event["event_action"] == "trigger" {
+            prop_assert!(event["payload"]["summary"].as_str().unwrap().encode_utf16().count() <= 1024);
+            prop_assert!(!event["payload"]["source"].as_str().unwrap().is_empty());
+        }
+        let body = json_of(&render(&notification, &webhook()));
+        prop_assert_eq!(body["alerts"].as_array().unwrap().len(), notification.alerts.len());
+    }
+
+    #[test]
+    fn a_template_of_blocks_is_held_to_slacks_limits_too(value in text(), blocks in 0_usize..70) {
+        let block = json!({"type": "section", "text": {"type": "plain_text", "text": value}, "fields": vec![json!({"type": "plain_text", "text": value}); 12]});
+        let source = json!({"blocks": vec![block; blocks], "text": value}).to_string();
+        let source = source.replace("{{", "{ {").replace("}}", "} }");
+        prop_assume!(source.len() < 60_000);
+        let template = Template::compile("t.json.hbs", &source, Target::Json, Scope::Message);
+        prop_assume!(template.is_ok());
+        let format = Format::Slack(Slack { template: template.ok().map(Arc::new), ..Slack::default() });
+        keeps_slacks_limits(&json_of(&render(&firing(), &format)))?;
+    }
+}

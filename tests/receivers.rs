@@ -1,0 +1,404 @@
+//! Delivery to receivers that enforce the limits of the real ones: every kind of answer, and no
+//! credential in any of the words that come back.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bellwether::alert::{Alert, Nature, State, Texts};
+use bellwether::cel::Json;
+use bellwether::config::{
+    Basic, Credential, GroupBy, Hmac, LiteralOrCredential, PagerDuty, Receiver, ReceiverSpec,
+    SecretKey, Service, Slack, Webhook,
+};
+use bellwether::deliver::{Deliverer, NoSecrets, Secret, SecretReader};
+use bellwether::diagnostic::{Place, Source};
+use bellwether::names::{Fingerprint, GroupKey, NotificationId, ObjectRef, Severity, Uid};
+use bellwether::notify::{Cause, Notification, Status};
+use bellwether::outbox::Outcome;
+use bellwether::render::{Format, Templates, render};
+use bellwether_testkit::receivers;
+use futures::future::BoxFuture;
+use serde_json::json;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Reads every Secret as `name.key`.
+struct Named;
+
+impl SecretReader for Named {
+    fn read<'a>(
+        &'a self,
+        _: Option<&'a str>,
+        key: &'a SecretKey,
+    ) -> BoxFuture<'a, Result<Secret, String>> {
+        Box::pin(async move { Ok(Secret::new(format!("{}.{}", key.name, key.key))) })
+    }
+}
+
+fn secret(name: &str, key: &str) -> Credential {
+    Credential::SecretKeyRef(SecretKey {
+        name: name.into(),
+        key: key.into(),
+    })
+}
+
+/// A credential in a file, which lives as long as the handle.
+fn file(value: &str) -> (tempfile::NamedTempFile, Credential) {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), format!("{value}\n")).unwrap();
+    let credential = Credential::File(file.path().to_owned());
+    (file, credential)
+}
+
+fn receiver(service: Service) -> Receiver {
+    let spec = ReceiverSpec {
+        service,
+        group_by: GroupBy::All,
+        group_wait: Duration::ZERO,
+        group_interval: SECOND,
+        repeat_interval: SECOND,
+        send_resolved: true,
+        limit: None,
+        max_in_flight: NonZeroU32::MIN,
+        timeout: Duration::from_millis(500),
+        give_up_after: SECOND,
+        heartbeat: None,
+        template: None,
+        shared: false,
+    };
+    let source = Source::new("test.yaml", "");
+    Receiver {
+        name: "oncall".into(),
+        namespace: None,
+        spec,
+        place: Place {
+            source,
+            start: 0,
+            end: 0,
+        },
+    }
+}
+
+fn webhook_to(url: String) -> Webhook {
+    Webhook {
+        url: LiteralOrCredential::Literal(url),
+        method: "POST".into(),
+        headers: std::collections::BTreeMap::default(),
+        body: None,
+        content_type: "application/json".into(),
+        bearer_token: None,
+        basic: None,
+        hmac: None,
+        success_codes: Vec::new(),
+        ca_file: None,
+    }
+}
+
+fn notification(cause: Cause, status: Status) -> Notification {
+    let alert = Alert {
+        fingerprint: Fingerprint::of(&["a"]),
+        rule: "database-failed".into(),
+        source: "databases".into(),
+        object: ObjectRef {
+            api_version: "stable.example.com/v1".into(),
+            kind: "DatabaseInstance".into(),
+            namespace: Some("prod".into()),
+            name: "orders".into(),
+            uid: Uid::parse("0b5e3a52-7b7e-4f3f-9c59-0b0b9f4c2f10"),
+        },
+        dedup_key: None,
+        nature: Nature::State,
+        state: State::Firing,
+        labels: [("cluster".into(), "prod-eu".into())].into(),
+        severity: Severity::Critical,
+        receivers: Vec::new(),
+        active_since: "2026-11-22T11:48:00Z".parse().unwrap(),
+        fired_at: None,
+        keep_since: None,
+        unknown_since: None,
+        resolution: None,
+        count: 1,
+        late: false,
+        shadow: false,
+        texts: Texts {
+            summary: Some("{{object.metadata.name}} <failed> & is down".into()),
+            ..Texts::default()
+        },
+        view: Arc::new(Json::from(
+            json!({"object": {"metadata": {"name": "orders"}}}),
+        )),
+    };
+    let heartbeat = cause == Cause::Heartbeat;
+    Notification {
+        id: NotificationId::from("n-1"),
+        receiver: "oncall".into(),
+        group: GroupKey::from("oncall{}"),
+        group_labels: std::collections::BTreeMap::default(),
+        status,
+        cause,
+        opens: true,
+        at: "2026-11-22T12:00:00Z".parse().unwrap(),
+        alerts: if heartbeat {
+            Vec::new()
+        } else {
+            vec![Arc::new(alert)]
+        },
+        omitted: 0,
+        digest: Vec::new(),
+    }
+}
+
+async fn send(receiver: &Receiver, notification: &Notification) -> Outcome {
+    let format = Format::of(&receiver.spec, &Templates::default()).unwrap();
+    let payload = render(notification, &format);
+    let deliverer = Deliverer::new(std::slice::from_ref(receiver), Arc::new(Named));
+    let deliverer = deliverer.map_err(|errors| errors[0].to_string()).unwrap();
+    deliverer
+        .deliver(&receiver.name, &payload, notification)
+        .await
+}
+
+async fn fire(receiver: &Receiver) -> Outcome {
+    send(receiver, &notification(Cause::New, Status::Firing)).await
+}
+
+fn why(outcome: Outcome) -> String {
+    match outcome {
+        Outcome::Accepted => "accepted".to_owned(),
+        Outcome::Retry {
+            after: Some(after),
+            why,
+        } => format!("retry after {after:#}: {why}"),
+        Outcome::Retry { after: None, why } => format!("retry: {why}"),
+        Outcome::Refused { why } => format!("refused: {why}"),
+    }
+}
+
+/// A Slack stand-in, a receiver for it, and the file that its URL is in.
+async fn slack() -> (receivers::Slack, Receiver, tempfile::NamedTempFile) {
+    let slack = receivers::Slack::start().await.unwrap();
+    let (file, webhook_url) = file(&slack.webhook_url("XXXSECRETXXX"));
+    let service = Service::Slack(Slack {
+        webhook_url,
+        channel: None,
+        username: None,
+        icon: None,
+    });
+    (slack, receiver(service), file)
+}
+
+#[tokio::test]
+async fn slack_takes_every_kind_of_message() {
+    let (slack, receiver, _file) = slack().await;
+    for (cause, status) in [
+        (Cause::New, Status::Firing),
+        (Cause::Resolved, Status::Resolved),
+        (Cause::Occurred, Status::Firing),
+        (Cause::Heartbeat, Status::Firing),
+        (Cause::Drill, Status::Firing),
+    ] {
+        let outcome = send(&receiver, &notification(cause, status)).await;
+        assert_eq!(outcome, Outcome::Accepted, "{cause:?}");
+    }
+    assert_eq!(slack.messages().len(), 5);
+    insta::assert_snapshot!(slack.messages()[0], @"
+    ┌─ Slack #XXXSECRETXXX
+    │ ━━ 🔴 database-failed: DatabaseInstance prod/orders
+    │ ▏ *orders <failed> & is down*
+    │ ▏ *Object* DatabaseInstance prod/orders *Severity* critical
+    │ ▏ *Cluster* prod-eu                    *Since* ‹PINGS !date^1795348080^{date_short_pretty} {time}|2026-11-22 11:48 UTC›
+    │ ▏ · Bellwether, ‹PINGS !date^1795348800^{date_short_pretty} {time}|2026-11-22 12:00 UTC›
+    └─
+    ");
+}
+
+#[tokio::test]
+async fn slacks_refusals_are_final_and_its_failures_are_not() {
+    let (slack, receiver, _file) = slack().await;
+    let host = slack.base_url().replace("http://", "");
+    let mut told = Vec::new();
+    for (status, wait) in [
+        (404, None),
+        (403, None),
+        (410, None),
+        (429, Some(30 * SECOND)),
+        (500, None),
+    ] {
+        slack.fail_next(1, status, wait);
+        told.push(why(fire(&receiver).await));
+    }
+    slack.reset_connections(1);
+    told.push(why(fire(&receiver).await).replace(&host, "HOST"));
+    slack.answer_too_late(1, SECOND);
+    told.push(why(fire(&receiver).await).replace(&host, "HOST"));
+    slack.redirect_next(1, 302, "https://elsewhere.example/secret/path");
+    told.push(why(fire(&receiver).await));
+    drop(slack);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    told.push(why(fire(&receiver).await).replace(&host, "HOST"));
+    insta::assert_snapshot!(told.join("\n"), @"
+    refused: Slack: no_service; the webhook was removed or its URL is wrong: make a new one in Slack
+    refused: Slack: action_prohibited; an administrator of Slack does not allow it there
+    refused: Slack: channel_is_archived; the channel is gone: choose another for the webhook
+    retry after 30s: Slack: HTTP 429: rate_limited
+    retry: Slack: HTTP 500: rollup_error
+    retry: HOST: Connection reset by peer (os error 104)
+    retry: HOST: no answer within 500ms
+    refused: Slack: HTTP 302 to elsewhere.example; redirects are not followed: give the final address
+    retry: cannot connect to HOST: Connection refused (os error 111)
+    ");
+    assert!(!told.join("\n").contains("XXXSECRETXXX"));
+}
+
+async fn pagerduty() -> (receivers::PagerDuty, Receiver) {
+    let pagerduty = receivers::PagerDuty::start().await.unwrap();
+    // Keys have 32 characters.
+    let service = Service::PagerDuty(PagerDuty {
+        routing_key: secret("0123456789abcdef0123456789abcde", ""),
+        base_url: pagerduty.base_url(),
+        client: None,
+        client_url: None,
+        class: None,
+        component: None,
+    });
+    (pagerduty, receiver(service))
+}
+
+#[tokio::test]
+async fn pagerduty_opens_an_incident_and_closes_the_same_one() {
+    let (pagerduty, receiver) = pagerduty().await;
+    assert_eq!(fire(&receiver).await, Outcome::Accepted);
+    insta::assert_snapshot!(pagerduty.incidents()[0].title(), @"orders <failed> & is down");
+    let over = notification(Cause::Resolved, Status::Resolved);
+    assert_eq!(send(&receiver, &over).await, Outcome::Accepted);
+    let incidents = pagerduty.incidents();
+    assert_eq!(incidents.len(), 1);
+    insta::assert_debug_snapshot!(incidents[0].state, @"Resolved");
+}
+
+#[tokio::test]
+async fn a_heartbeat_wakes_nobody_at_pagerduty() {
+    let (pagerduty, receiver) = pagerduty().await;
+    let heartbeat = notification(Cause::Heartbeat, Status::Firing);
+    assert_eq!(send(&receiver, &heartbeat).await, Outcome::Accepted);
+    assert!(pagerduty.incidents().is_empty());
+    assert_eq!(pagerduty.messages().len(), 1);
+}
+
+#[tokio::test]
+async fn pagerdutys_refusals_are_quoted_without_the_key() {
+    let (pagerduty, receiver) = pagerduty().await;
+    pagerduty.only_integration("ffffffffffffffffffffffffffffffff");
+    let mut told = vec![why(fire(&receiver).await)];
+    pagerduty.fail_next(1, 429, None);
+    told.push(why(fire(&receiver).await));
+    pagerduty.fail_next(1, 502, None);
+    told.push(why(fire(&receiver).await));
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    refused: PagerDuty: HTTP 400: Event object is invalid: Invalid routing key
+    retry: PagerDuty: HTTP 429: {"status":"throttle exceeded","message":"Requests for this service are arriving too quickly. Please retry later."}
+    retry: PagerDuty: HTTP 502: {"status":"error","message":"Internal Server Error"}
+    "#);
+    assert!(!told.join("\n").contains("0123456789abcdef"));
+}
+
+#[tokio::test]
+async fn a_webhook_is_signed_authenticated_and_recognisable_when_it_comes_twice() {
+    let endpoint = receivers::Webhook::start().await.unwrap();
+    endpoint.require_signature("X-Bellwether-Signature", b"webhook.hmac");
+    let mut webhook = webhook_to(endpoint.base_url() + "/hook");
+    webhook.hmac = Some(Hmac {
+        secret: secret("webhook", "hmac"),
+        header: "X-Bellwether-Signature".into(),
+    });
+    webhook.bearer_token = Some(secret("webhook", "token"));
+    let tenant = LiteralOrCredential::Literal("blue".into());
+    webhook.headers.insert("X-Tenant".into(), tenant);
+    let receiver = receiver(Service::Webhook(webhook));
+    endpoint.answer_too_late(1, SECOND);
+    assert!(matches!(fire(&receiver).await, Outcome::Retry { .. }));
+    assert_eq!(fire(&receiver).await, Outcome::Accepted);
+    let messages = endpoint.messages();
+    assert_eq!(messages.len(), 2);
+    for message in &messages {
+        assert_eq!(message.header("idempotency-key"), "n-1");
+        assert_eq!(message.header("authorization"), "Bearer webhook.token");
+        assert_eq!(message.header("x-tenant"), "blue");
+        assert_eq!(message.header("content-type"), "application/json");
+        assert_eq!(message.json()["version"], "1");
+    }
+}
+
+#[tokio::test]
+async fn a_webhook_with_basic_authentication_and_a_template() {
+    let endpoint = receivers::Webhook::start().await.unwrap();
+    let mut webhook = webhook_to(endpoint.base_url());
+    webhook.basic = Some(Basic {
+        username: "bell".into(),
+        password: secret("a", "b"),
+    });
+    webhook.method = "PUT".into();
+    webhook.body = Some(r#"{"text": "{{alert.summary}}"}"#.into());
+    let receiver = receiver(Service::Webhook(webhook));
+    assert_eq!(fire(&receiver).await, Outcome::Accepted);
+    let message = &endpoint.messages()[0];
+    // printf 'bell:a.b' | base64
+    assert_eq!(message.header("authorization"), "Basic YmVsbDphLmI=");
+    assert_eq!(message.json(), json!({"text": "orders <failed> & is down"}));
+}
+
+#[tokio::test]
+async fn a_huge_answer_is_not_read_to_its_end() {
+    let endpoint = receivers::Webhook::start().await.unwrap();
+    let receiver = receiver(Service::Webhook(webhook_to(endpoint.base_url())));
+    endpoint.answer_hugely(1, 50 * 1024 * 1024);
+    assert_eq!(fire(&receiver).await, Outcome::Accepted);
+}
+
+#[tokio::test]
+async fn a_forbidden_address_is_refused_before_anything_is_sent() {
+    let url = "http://169.254.169.254/latest/meta-data".to_owned();
+    let receiver = receiver(Service::Webhook(webhook_to(url)));
+    insta::assert_snapshot!(why(fire(&receiver).await), @"refused: 169.254.169.254 is a link-local or metadata address, where nothing is sent");
+}
+
+#[tokio::test]
+async fn what_is_missing_is_told_at_the_start_and_tried_again_later() {
+    let service = Service::Slack(Slack {
+        webhook_url: Credential::Env("BELLWETHER_TEST_NOT_SET".into()),
+        channel: None,
+        username: None,
+        icon: None,
+    });
+    let receivers = [receiver(service)];
+    let deliverer = Deliverer::new(&receivers, Arc::new(NoSecrets))
+        .ok()
+        .unwrap();
+    let missing = deliverer.verify().await;
+    insta::assert_snapshot!(missing[0], @"receiver oncall: slack.webhookUrl: the environment variable BELLWETHER_TEST_NOT_SET is not set");
+    insta::assert_snapshot!(why(fire(&receivers[0]).await), @"retry: slack.webhookUrl: the environment variable BELLWETHER_TEST_NOT_SET is not set; set it where bellwether runs: export BELLWETHER_TEST_NOT_SET=…, or env in the Deployment");
+}
+
+#[tokio::test]
+async fn a_url_that_is_none_is_not_repeated() {
+    let (_file, webhook_url) = file("hooks.slack.com/services/T/B/XXXSECRETXXX");
+    let service = Service::Slack(Slack {
+        webhook_url,
+        channel: None,
+        username: None,
+        icon: None,
+    });
+    insta::assert_snapshot!(why(fire(&receiver(service)).await), @"retry: slack.webhookUrl: the value is not an http or https URL");
+}
+
+#[test]
+fn a_ca_file_that_is_none_is_an_error_at_the_start() {
+    let (file, _) = file("no certificate");
+    let mut webhook = webhook_to("https://internal.example".into());
+    webhook.ca_file = Some(file.path().to_owned());
+    let made = Deliverer::new(&[receiver(Service::Webhook(webhook))], Arc::new(NoSecrets));
+    let error = made.err().unwrap()[0].to_string();
+    let error = error.replace(&*file.path().to_string_lossy(), "FILE");
+    insta::assert_snapshot!(error, @"receiver oncall: caFile FILE holds no PEM certificate");
+}
