@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::cut;
 use super::escape::Target;
 use super::function::mrkdwn_link;
-use super::message::{Message, Told, place, status, subject};
+use super::message::{Message, Told, counted, digest_line, place, status, subject};
 use super::{Slack, time};
 use crate::alert::State;
 use crate::names::Severity;
@@ -111,7 +111,9 @@ fn colour(message: &Message) -> &'static str {
 
 fn headline(message: &Message) -> String {
     match message.only() {
-        Some(_) if message.is_resolved() => format!("{} resolved", message.title),
+        Some(_) if message.is_resolved() && message.notification.cause != Cause::Digest => {
+            format!("{} resolved", message.title)
+        }
         _ => message.title.clone(),
     }
 }
@@ -210,15 +212,12 @@ fn digest(message: &Message) -> Vec<Value> {
     let lines = message.notification.digest.iter().take(LISTED).map(|line| {
         let rule = Target::Mrkdwn.escape(line.rule.as_str());
         let rule = cut::mrkdwn(&rule, LINE);
-        format!(
-            "• {} more from *{rule}*, {} namespace(s)",
-            line.alerts, line.namespaces
-        )
+        format!("• {}", digest_line(line, &format!("*{rule}*")))
     });
     let mut lines: Vec<String> = lines.collect();
     let more = message.notification.digest.len() - lines.len();
     if more > 0 {
-        lines.push(format!("… and {more} more rules"));
+        lines.push(format!("… and {} more", counted(more as u64, "rule")));
     }
     vec![section(&lines.join("\n"))]
 }

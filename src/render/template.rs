@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use handlebars::{
     Context, Handlebars, Helper, HelperDef, Output as Sink, RenderContext, RenderError,
-    RenderErrorReason, Renderable, ScopedJson,
+    RenderErrorReason, Renderable, ScopedJson, TemplateErrorReason,
 };
 use jiff::Timestamp;
 use serde_json::Value;
@@ -189,11 +189,23 @@ fn within_bounds(source: &str) -> Result<(), TemplateProblem> {
 
 fn syntax(error: &handlebars::TemplateError) -> TemplateProblem {
     let (line, column) = error.pos().unwrap_or((1, 1));
+    let (message, help) = match error.reason() {
+        // The parser's own words list its grammar's rules.
+        TemplateErrorReason::InvalidSyntax(rules) if rules.contains("helper_block_end") => (
+            "something is not closed here".to_owned(),
+            Some("{{#if …}} ends with {{/if}}, {{#each …}} with {{/each}}".to_owned()),
+        ),
+        TemplateErrorReason::InvalidSyntax(_) => (
+            "this is not Handlebars".to_owned(),
+            Some("write {{path}} or {{function argument}}; \\{{ is a plain {{".to_owned()),
+        ),
+        other => (other.to_string(), None),
+    };
     TemplateProblem {
         line,
         column,
-        message: error.reason().to_string(),
-        help: None,
+        message,
+        help,
     }
 }
 
