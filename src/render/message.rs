@@ -110,7 +110,7 @@ impl<'n> Message<'n> {
         if self.is_resolved() {
             format!("{} of {rules} over", counted(held, "alert"))
         } else {
-            format!("{} more from {rules}", counted(held, "alert"))
+            format!("{} from {rules}", counted(held, "more alert"))
         }
     }
 
@@ -246,7 +246,7 @@ impl<'n> Texts<'n> {
             compiled
                 .map_err(|problems| {
                     let first = problems.first().map(|problem| problem.message.clone());
-                    message.fail(format!("{label}: {}", first.unwrap_or_default()));
+                    message.fail(&format!("{label}: {}", first.unwrap_or_default()));
                 })
                 .ok()
         });
@@ -256,7 +256,7 @@ impl<'n> Texts<'n> {
                 Some(expansion.text)
             }
             Err(why) => {
-                message.fail(why);
+                message.fail(&why);
                 None
             }
         }
@@ -265,8 +265,8 @@ impl<'n> Texts<'n> {
 
 impl Message<'_> {
     /// Notes a failure, each reason once.
-    pub fn fail(&mut self, why: String) {
-        let why = cut::to_characters(&why, 300);
+    pub fn fail(&mut self, why: &str) {
+        let why = cut::to_characters(why, 300);
         if !self.failures.contains(&why) {
             self.failures.push(why);
         }

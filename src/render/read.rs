@@ -284,9 +284,9 @@ impl Walk {
                 _ => None,
             })
             .collect();
-        let (start, names) = self.start(raw, &names);
+        let (start, rest) = self.start(raw, &names);
         let mut steps = start?;
-        for name in names {
+        for name in rest {
             steps.push(if name.parse::<usize>().is_ok() {
                 Step::Each
             } else {

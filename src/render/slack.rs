@@ -288,14 +288,14 @@ const ATTACHMENTS: usize = 20;
 /// Cuts whatever Slack would refuse for its size, and fills what it would refuse for its emptiness.
 fn limit(value: &mut Value) {
     let Value::Object(map) = value else { return };
-    limit_text(map.get_mut("text"), TEXT);
+    limit_text(map, "text", TEXT);
     let mut left = BLOCKS;
     limit_blocks(map, &mut left);
     if let Some(Value::Array(attachments)) = map.get_mut("attachments") {
         attachments.truncate(ATTACHMENTS);
         for attachment in attachments.iter_mut().filter_map(Value::as_object_mut) {
-            limit_text(attachment.get_mut("fallback"), SECTION);
-            limit_text(attachment.get_mut("text"), TEXT);
+            limit_text(attachment, "fallback", SECTION);
+            limit_text(attachment, "text", TEXT);
             limit_blocks(attachment, &mut left);
         }
     }
@@ -312,31 +312,33 @@ fn limit_blocks(parent: &mut Map<String, Value>, left: &mut usize) {
             Some("header") => HEADER,
             _ => SECTION,
         };
-        limit_text_object(block.get_mut("text"), text);
+        if let Some(object) = block.get_mut("text") {
+            limit_text_object(object, text);
+        }
         for (key, most, size) in [("fields", FIELDS, FIELD), ("elements", ELEMENTS, SECTION)] {
             if let Some(Value::Array(items)) = block.get_mut(key) {
                 items.truncate(most);
                 for item in items {
-                    limit_text_object(Some(item), size);
+                    limit_text_object(item, size);
                 }
             }
         }
     }
 }
 
-fn limit_text_object(object: Option<&mut Value>, most: usize) {
-    let Some(Value::Object(object)) = object else {
+fn limit_text_object(object: &mut Value, most: usize) {
+    let Value::Object(object) = object else {
         return;
     };
     let plain = object.get("type").and_then(Value::as_str) == Some("plain_text");
     match object.get_mut("text") {
         Some(Value::String(text)) if plain => *text = filled(cut::to_characters(text, most)),
-        text => limit_text(text, most),
+        _ => limit_text(object, "text", most),
     }
 }
 
-fn limit_text(text: Option<&mut Value>, most: usize) {
-    if let Some(Value::String(text)) = text {
+fn limit_text(parent: &mut Map<String, Value>, key: &str, most: usize) {
+    if let Some(Value::String(text)) = parent.get_mut(key) {
         *text = filled(cut::mrkdwn(text, most));
     }
 }

@@ -218,11 +218,7 @@ fn failure(name: &str, error: &RenderError) -> String {
 }
 
 /// A registry costs a few microseconds; one for each expansion needs no shared state.
-fn registry<'m>(
-    target: Target,
-    at: Option<Timestamp>,
-    missing: &'m Mutex<Vec<String>>,
-) -> Handlebars<'m> {
+fn registry(target: Target, at: Option<Timestamp>, missing: &Mutex<Vec<String>>) -> Handlebars<'_> {
     let mut registry = Handlebars::new();
     registry.register_escape_fn(move |text| target.escape(text));
     for function in FUNCTIONS {
