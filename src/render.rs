@@ -21,6 +21,8 @@ mod tree;
 pub mod webhook;
 
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
 mod sample;
 #[cfg(test)]
 mod tests;

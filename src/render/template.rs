@@ -5,6 +5,7 @@
 //! text. An absent value is written `‹missing: path›` and told to the caller. Partials,
 //! decorators and logging are refused: a template is one text that only reads its model.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use handlebars::{
@@ -17,6 +18,7 @@ use serde_json::Value;
 use super::escape::Target;
 use super::function::{Arguments, FUNCTIONS, Function, Output};
 use super::read::{self, Read};
+use crate::cel::PathSet;
 
 /// No template is longer, in bytes.
 const SOURCE_LIMIT: usize = 64 * 1024;
@@ -111,6 +113,20 @@ impl Template {
     #[must_use]
     pub fn reads(&self) -> &[Read] {
         &self.reads
+    }
+
+    /// What it reads of an alert's view, by root: `object`, `oldObject`, `event`, … This is what
+    /// must be kept of an object so that the template finds it.
+    #[must_use]
+    pub fn view(&self) -> BTreeMap<String, PathSet> {
+        let mut view: BTreeMap<String, PathSet> = BTreeMap::new();
+        for read in &self.reads {
+            for (root, paths) in read.of_view() {
+                let known = view.entry(root.to_owned()).or_default();
+                *known = known.union(&paths);
+            }
+        }
+        view
     }
 
     /// Expands the template.

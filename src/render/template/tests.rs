@@ -190,6 +190,29 @@ fn the_paths_that_a_template_reads_are_known() {
     );
 }
 
+#[test]
+fn what_must_be_kept_of_an_object_is_known() {
+    let view = |source| {
+        let view = compile(source, Target::Plain).unwrap().view();
+        let paths =
+            |(root, paths): (&String, &PathSet)| format!("{root}: {}", paths.paths().join(" "));
+        view.iter().map(paths).collect::<Vec<_>>().join(", ")
+    };
+    assert_eq!(
+        view(
+            "{{object.b}}{{title}}{{#each alerts}}{{object.a}}{{event.message}}{{summary}}{{/each}}"
+        ),
+        "event: message, object: a b"
+    );
+    assert!(view("{{json alerts}}").contains("object: *"));
+    assert!(view("{{#each alerts}}{{json this}}{{/each}}").contains("object: *"));
+    assert!(view("{{json alert}}").contains("oldObject: *"));
+    assert_eq!(
+        view("{{len alerts}}{{#if alert.summary}}x{{/if}}{{#if alerts}}y{{/if}}"),
+        ""
+    );
+}
+
 proptest::proptest! {
     #[test]
     fn no_source_makes_the_compiler_fail_but_by_a_problem(source in "(\\PC|\\{\\{|\\}\\}|#if |/if|#each alerts|object|\\.|\\[|\\(|as \\|x\\||else|\\^|~|&|>|\\*){0,24}") {
