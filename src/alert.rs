@@ -3,12 +3,18 @@
 //! In: verdicts. Out: alert changes for `notify`. It sends nothing, groups nothing and
 //! expands no template: what a template may read is frozen in [`Alert::view`].
 
+pub mod alerts;
+pub mod life;
+
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::cel::Json;
+pub use alerts::Alerts;
+pub use life::Subject;
+
 use crate::names::{Fingerprint, Labels, ObjectRef, ReceiverName, RuleName, Severity, SourceKey};
 
 /// Where an alert stands. An inactive alert does not exist.
@@ -100,6 +106,10 @@ pub struct Alert {
     pub fired_at: Option<Timestamp>,
     /// While the rule is no longer true but `keepFiringFor` has not passed: when that began.
     pub keep_since: Option<Timestamp>,
+    /// Since when its rule could not be evaluated. A hold pauses meanwhile.
+    #[serde(default)]
+    pub unknown_since: Option<Timestamp>,
+    /// How it ended; on a pending alert, how its former life ended, if that is still to be told.
     pub resolution: Option<Resolution>,
     /// How many times the Event of this occurrence was seen; 1 for all others.
     pub count: u64,

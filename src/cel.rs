@@ -11,20 +11,26 @@
 //! nothing but one thread with a large stack while it parses, and never panics on any input.
 
 pub mod changed;
+mod compile;
 pub mod env;
 pub mod error;
-pub mod evaluate;
+mod evaluate;
 pub mod json;
+mod library;
 pub mod map;
+mod node;
+mod parse;
 pub mod paths;
+mod program;
 pub mod project;
+pub mod time;
 pub mod value;
 
 pub use changed::{Changes, PathIndex};
 pub use env::{Env, Kind, Problem};
 pub use error::{ErrorKind, EvalError};
-pub use evaluate::{Bindings, Budget, Evaluation, Program};
 pub use json::Json;
 pub use map::Map;
 pub use paths::{PathError, PathSet};
-pub use value::Value;
+pub use program::{Bindings, Budget, Evaluation, Program};
+pub use value::{Origin, Value};

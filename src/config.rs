@@ -10,8 +10,28 @@ pub mod receiver;
 pub mod rule;
 pub mod text;
 
+mod check;
+mod crd;
+mod decode;
+mod dns;
+mod documents;
+mod envelope;
+mod files;
+mod load;
+pub(crate) mod nearest;
+mod node;
+mod params;
+mod schema;
+mod selector;
+mod shape;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::diagnostic::{Diagnostics, Source};
 use crate::names::{ReceiverName, RuleName};
 
+pub use crd::{Crd, crds};
 pub use credential::{Credential, LiteralOrCredential, SecretKey};
 pub use receiver::{
     Basic, GroupBy, Heartbeat, Hmac, Limit, PagerDuty, Receiver, ReceiverSpec, Service, Slack,
@@ -42,6 +62,57 @@ pub struct LoadOptions {
 }
 
 impl Configuration {
+    /// Reads files and directories.
+    ///
+    /// # Errors
+    /// Everything that is wrong, sorted by file and place. One wrong document refuses them all: half
+    /// a configuration would silence somebody.
+    pub fn load(paths: &[PathBuf], options: &LoadOptions) -> Result<Self, Diagnostics> {
+        let mut diagnostics = Diagnostics::default();
+        let sources = files::read(paths, &mut diagnostics);
+        load::load(&sources, options, diagnostics)
+    }
+
+    /// The same from texts that somebody else has read.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn from_sources(
+        sources: &[Arc<Source>],
+        options: &LoadOptions,
+    ) -> Result<Self, Diagnostics> {
+        load::load(sources, options, Diagnostics::default())
+    }
+
+    /// The receivers that a rule notifies: those that it names, or, if it names none, every one that
+    /// it may. A cluster-wide rule may notify the cluster-wide receivers; a tenant's rule those of
+    /// its namespace, and the cluster-wide ones that are shared. A tenant's own comes before a
+    /// shared one of the same name.
+    #[must_use]
+    pub fn receivers_of(&self, rule: &Rule) -> Vec<&Receiver> {
+        let may = |receiver: &&Receiver| {
+            receiver.namespace == rule.namespace
+                || receiver.namespace.is_none() && receiver.spec.shared
+        };
+        let own_first = |receiver: &&Receiver| receiver.namespace != rule.namespace;
+        let mut allowed: Vec<_> = self.receivers.iter().filter(may).collect();
+        allowed.sort_by_key(own_first);
+        if rule.spec.notify.is_empty() {
+            return allowed;
+        }
+        let called = |name: &String| {
+            allowed
+                .iter()
+                .find(|receiver| receiver.short_name() == name)
+        };
+        rule.spec
+            .notify
+            .iter()
+            .filter_map(called)
+            .copied()
+            .collect()
+    }
+
     /// The rule of this name.
     #[must_use]
     pub fn rule(&self, name: &RuleName) -> Option<&Rule> {
@@ -56,3 +127,6 @@ impl Configuration {
             .find(|receiver| receiver.name == *name)
     }
 }
+
+#[cfg(test)]
+mod tests;

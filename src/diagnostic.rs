@@ -4,8 +4,13 @@
 //! Out: one sorted report, for people, for machines (JSON lines) or for GitHub.
 //! It must not read files (the text comes with the place), nor decide exit codes.
 
+mod human;
+mod machine;
+
 use std::fmt;
 use std::sync::Arc;
+
+use serde::Serialize;
 
 /// A file, or a string that has a name, kept whole so that a diagnostic can show the line it is about.
 #[derive(PartialEq, Eq)]
@@ -95,13 +100,14 @@ fn position(text: &str, offset: usize) -> Position {
         .map_or(0, |at| at + 1);
     let characters = |bytes: &[u8]| bytes.iter().filter(|&&b| b & 0xC0 != 0x80).count();
     Position {
-        line: before.iter().filter(|&&b| b == b'\n').count() + 1,
+        line: before.split(|&b| b == b'\n').count(),
         column: characters(&before[line_start..]) + 1,
     }
 }
 
 /// How bad a diagnostic is. Only an error refuses the configuration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Level {
     Error,
     Warning,
@@ -117,7 +123,7 @@ pub struct Diagnostic {
     /// Absent when no text is to blame (a path that does not exist).
     pub place: Option<Place>,
     /// What stands under the underline; may be empty.
-    pub label: String,
+    pub label: Box<str>,
     /// Further places that belong to it, each with what it is ("first defined here").
     pub others: Vec<(Place, String)>,
     /// What to do about it.
@@ -132,7 +138,7 @@ impl Diagnostic {
             level: Level::Error,
             message: message.into(),
             place: None,
-            label: String::new(),
+            label: Box::default(),
             others: Vec::new(),
             help: None,
         }
@@ -156,7 +162,7 @@ impl Diagnostic {
 
     /// Says what stands under the underline.
     #[must_use]
-    pub fn label(mut self, label: impl Into<String>) -> Self {
+    pub fn label(mut self, label: impl Into<Box<str>>) -> Self {
         self.label = label.into();
         self
     }
@@ -178,32 +184,84 @@ impl Diagnostic {
 
 /// All problems of one load.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Diagnostics(Vec<Diagnostic>);
+pub struct Diagnostics {
+    list: Vec<Diagnostic>,
+    /// What no report may show.
+    secrets: Vec<Place>,
+}
 
 impl Diagnostics {
     pub fn push(&mut self, diagnostic: Diagnostic) {
-        self.0.push(diagnostic);
+        self.list.push(diagnostic);
+    }
+
+    /// Keeps a stretch of a source out of every report: a secret that stands there by mistake.
+    pub fn conceal(&mut self, place: Place) {
+        self.secrets.push(place);
+    }
+
+    /// In the order of files and places; what has no place comes first.
+    #[must_use]
+    pub fn sorted(mut self) -> Self {
+        let key = |d: &Diagnostic| {
+            d.place
+                .as_ref()
+                .map(|place| (Arc::clone(place.file()), place.start))
+        };
+        self.list.sort_by_cached_key(key);
+        self
+    }
+
+    /// For people. Colour is for terminals, and only if asked for.
+    #[must_use]
+    pub fn human(&self, colour: bool) -> String {
+        let reports: Vec<_> = self
+            .iter()
+            .map(|d| human::render(d, &self.secrets, colour))
+            .collect();
+        reports.join("\n\n")
+    }
+
+    /// For machines: a JSON object a line.
+    #[must_use]
+    pub fn json(&self) -> String {
+        self.iter().map(|d| machine::json(d) + "\n").collect()
+    }
+
+    /// For GitHub Actions: an annotation a line.
+    #[must_use]
+    pub fn github(&self) -> String {
+        self.iter().map(|d| machine::github(d) + "\n").collect()
     }
 
     /// Whether anything refuses the configuration.
     #[must_use]
     pub fn has_errors(&self) -> bool {
-        self.0.iter().any(|d| d.level == Level::Error)
+        self.list.iter().any(|d| d.level == Level::Error)
     }
 
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.list.is_empty()
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
-        self.0.iter()
+        self.list.iter()
     }
 }
 
+/// As [`Diagnostics::human`], without colour.
+impl fmt::Display for Diagnostics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.human(false))
+    }
+}
+
+impl std::error::Error for Diagnostics {}
+
 impl Extend<Diagnostic> for Diagnostics {
     fn extend<I: IntoIterator<Item = Diagnostic>>(&mut self, diagnostics: I) {
-        self.0.extend(diagnostics);
+        self.list.extend(diagnostics);
     }
 }
 
@@ -212,6 +270,93 @@ impl IntoIterator for Diagnostics {
     type IntoIter = std::vec::IntoIter<Diagnostic>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
+        self.list.into_iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn two() -> Diagnostics {
+        let source = Source::new("rules/a,b.yaml", "a: é 100%\nb: 2\n");
+        let place = |start, end| Place {
+            source: Arc::clone(&source),
+            start,
+            end,
+        };
+        let mut diagnostics = Diagnostics::default();
+        diagnostics.push(
+            Diagnostic::warning("`b` is\nodd")
+                .at(place(11, 12))
+                .label("this")
+                .also(place(0, 1), "not this"),
+        );
+        diagnostics.push(
+            Diagnostic::error("100% wrong")
+                .at(place(3, 10))
+                .help("write `50`"),
+        );
+        diagnostics.push(Diagnostic::error("nowhere"));
+        diagnostics.sorted()
+    }
+
+    #[test]
+    fn a_report_for_people_shows_the_line() {
+        insta::assert_snapshot!(two().human(false), @"
+        error: nowhere
+
+        error: 100% wrong
+         --> rules/a,b.yaml:1:4
+          |
+        1 | a: é 100%
+          |    ^^^^^^
+          |
+          = help: write `50`
+
+        warning: `b` is
+                 odd
+         --> rules/a,b.yaml:2:1
+          |
+        1 | a: é 100%
+          | - not this
+        2 | b: 2
+          | ^ this
+        ");
+        assert!(!two().human(false).contains('\u{1b}') && two().human(true).contains('\u{1b}'));
+    }
+
+    #[test]
+    fn a_report_for_programs_has_a_line_for_each() {
+        insta::assert_snapshot!(two().json(), @r#"
+        {"level":"error","message":"nowhere"}
+        {"level":"error","message":"100% wrong","file":"rules/a,b.yaml","line":1,"column":4,"length":6,"help":"write `50`"}
+        {"level":"warning","message":"`b` is\nodd","file":"rules/a,b.yaml","line":2,"column":1,"length":1,"label":"this","others":[{"file":"rules/a,b.yaml","line":1,"column":1,"length":1,"label":"not this"}]}
+        "#);
+    }
+
+    #[test]
+    fn a_report_for_github_escapes_what_its_commands_would_read() {
+        insta::assert_snapshot!(two().github(), @"
+        ::error::nowhere
+        ::error file=rules/a%2Cb.yaml,line=1,col=4::100%25 wrong%0Awrite `50`
+        ::warning file=rules/a%2Cb.yaml,line=2,col=1::`b` is%0Aodd
+        ");
+    }
+
+    #[test]
+    fn a_place_at_the_very_end_can_be_shown() {
+        for text in ["", "\n", "a", "a\n", "é"] {
+            let source = Source::new("f", text);
+            let place = Place {
+                source,
+                start: text.len(),
+                end: text.len(),
+            };
+            let mut diagnostics = Diagnostics::default();
+            diagnostics.conceal(place.clone());
+            diagnostics.push(Diagnostic::error("here").at(place));
+            assert!(diagnostics.human(false).contains("--> f"), "{text:?}");
+        }
     }
 }

@@ -1,8 +1,151 @@
 //! The pure core as one machine: `step(now, input) -> effects`.
 //!
 //! In: what was observed, what was delivered, the passing of time. Out: what to persist, what
-//! to deliver, and what was decided. It never blocks, never fails and never reads a clock.
+//! to deliver, and what was decided. It never blocks, never fails and never reads a clock;
+//! [`Engine::next_wake`] is the only timer there is.
+//!
+//! `observe` takes what the streams say, `decide` brings transitions to rules and verdicts to
+//! alerts, `turn` is what time does, `restore` is how it begins again after a crash.
 
+pub mod blind;
+pub mod decide;
 pub mod effect;
+pub mod observe;
+pub mod restore;
+pub mod status;
+pub mod stream;
+pub mod turn;
+pub mod unknown;
+pub mod wakes;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::alert::Alerts;
+use crate::evaluate::RuleSet;
+use crate::names::{Fingerprint, NotificationId, SourceKey, Uid};
+use crate::notify::{Notify, Policy};
+use crate::outbox::{Outbox, Outcome};
+use crate::transition::Events;
+use crate::watch::Signalled;
 
 pub use effect::{Effect, Effects};
+pub use status::Status;
+use stream::{Health, Stream};
+use unknown::Unknowns;
+use wakes::Wakes;
+
+/// How long a transition without effect may wait for others before it is written down.
+pub const COALESCE: SignedDuration = SignedDuration::from_secs(5);
+
+/// What the engine runs on.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    pub rules: Arc<RuleSet>,
+    pub policies: Vec<Policy>,
+    /// The `cluster` label.
+    pub cluster: Arc<str>,
+}
+
+/// All that can happen to the engine.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// A stream said something.
+    Signalled(Signalled),
+    /// Time passed. Timers act, groups are flushed and attempts are made on this input only, so
+    /// that everything that arrived before it is told together.
+    Tick,
+    /// An attempt ended.
+    Delivered {
+        id: NotificationId,
+        outcome: Outcome,
+    },
+    /// The end is near: make no new attempts.
+    Draining,
+}
+
+/// The core and all its state.
+#[derive(Debug)]
+pub struct Engine {
+    rules: Arc<RuleSet>,
+    numbers: HashMap<crate::names::RuleName, usize>,
+    cluster: Arc<str>,
+    now: Timestamp,
+    draining: bool,
+
+    streams: Vec<Stream>,
+    by_key: HashMap<SourceKey, usize>,
+    events: Events,
+    events_health: Health,
+    /// Events have been listed in a former life: what is new to us is news.
+    events_known: bool,
+    /// Events that wait for the first list of their object's stream.
+    late_events: Vec<(usize, crate::transition::Transition)>,
+
+    alerts: Alerts,
+    /// The last verdict of the `on` rules that fire when they become true.
+    levels: HashMap<(usize, Uid), bool>,
+    unknowns: Unknowns,
+    wakes: Wakes,
+    /// What would have acted on streams that may not be believed.
+    stalled: BTreeSet<Fingerprint>,
+    stalled_wakes: Vec<wakes::Wake>,
+
+    notify: Notify,
+    outbox: Outbox,
+
+    /// Objects whose stored state is behind, by stream.
+    dirty: BTreeSet<(usize, Uid)>,
+    dirty_events: BTreeSet<Uid>,
+    write_at: Option<Timestamp>,
+    /// What the restart found to be done; it goes out with the first step.
+    unfinished: Effects,
+    counts: status::Counts,
+}
+
+impl Engine {
+    /// An engine that knows nothing yet.
+    #[must_use]
+    pub fn new(now: Timestamp, setup: Setup) -> Self {
+        Self::restore(now, setup, Vec::new())
+    }
+
+    /// Takes one input and says what is to be done about it. `now` never goes backwards: a
+    /// moment before the last one counts as that one.
+    pub fn step(&mut self, now: Timestamp, input: Input) -> Vec<Effect> {
+        self.now = self.now.max(now);
+        let mut effects = std::mem::take(&mut self.unfinished);
+        match input {
+            Input::Signalled(signalled) => self.observe(signalled, &mut effects),
+            Input::Tick => self.turn(&mut effects),
+            Input::Delivered { id, outcome } => {
+                self.outbox.delivered(self.now, &id, outcome, &mut effects);
+            }
+            Input::Draining => self.draining = true,
+        }
+        effects.into_vec()
+    }
+
+    /// When to come back with a [`Input::Tick`] at the latest.
+    #[must_use]
+    pub fn next_wake(&self) -> Option<Timestamp> {
+        let deliveries = (!self.draining).then(|| self.outbox.next_wake()).flatten();
+        [
+            self.alerts.next_wake(),
+            self.wakes.next(),
+            self.unknowns.next_wake(),
+            self.next_blind(),
+            self.notify.next_wake(),
+            deliveries,
+            self.write_at,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+}

@@ -9,12 +9,18 @@
 pub mod cel;
 // The words that every stage uses: identities, labels, severity.
 pub mod names;
-// A problem in what the user wrote, with its place and a hint.
+// What is wrong with what the user wrote, with its place and a hint.
 pub mod diagnostic;
-// The user's documents, typed: rules and receivers.
+// The user's documents, typed.
 pub mod config;
 // What was decided and why, for people.
 pub mod decision;
+// What the API server says, as observations.
+pub mod watch;
+// The last known objects and Events; what changed between two observations.
+pub mod transition;
+// From a transition to a verdict per rule: true, false or unknown.
+pub mod evaluate;
 // The life of an alert: pending, firing, resolved.
 pub mod alert;
 // From alert changes to notifications that are due: group, dedup, repeat, limit.
@@ -25,7 +31,7 @@ pub mod outbox;
 pub mod journal;
 // The stages above as one machine: step(now, input) -> effects.
 pub mod engine;
-// A notification as the bytes that its receiver expects.
+// A notification and its templates: the message as a receiver takes it.
 pub mod render;
-// One attempt to deliver: credentials, requests, and what the answers mean.
+// To Slack, PagerDuty and webhooks: attempts, and how they ended.
 pub mod deliver;

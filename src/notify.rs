@@ -3,134 +3,202 @@
 //! In: alerts that fired, changed or resolved, and time. Out: [`Notification`]s, or a decision
 //! why not. The order and the meaning of the words are Alertmanager's
 //! (<https://prometheus.io/docs/alerting/latest/configuration/#route>). It sends nothing.
+//!
+//! A step is any number of [`Notify::alert`]s and then one [`Notify::flush`] at the same moment.
+//! What must survive is written to the effects by whichever of them changed it: a small record
+//! for the group, one for each alert at each receiver, one for each limit.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
 
-use crate::alert::Alert;
-use crate::names::{Fingerprint, GroupKey, Labels, NotificationId, ReceiverName};
+use crate::alert::{Alert, Nature, State};
+use crate::decision::{About, Reason};
+use crate::engine::Effects;
+use crate::journal::{Key, Record};
+use crate::names::{Fingerprint, GroupKey, ReceiverName, RuleName};
 
-/// What the core knows of a receiver: everything but where it is and how it is spoken to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Policy {
-    pub receiver: ReceiverName,
-    pub group_by: GroupBy,
-    /// How long a new group waits for more alerts before its first notification.
-    pub group_wait: SignedDuration,
-    /// How long after a notification the group's next news are told.
-    pub group_interval: SignedDuration,
-    /// How long after a notification without news the group is told again.
-    pub repeat_interval: SignedDuration,
-    pub send_resolved: bool,
-    pub limit: Option<Limit>,
-    /// How many notifications may be under way at once.
-    pub max_in_flight: u32,
-    /// For how long a notification is tried.
-    pub give_up_after: SignedDuration,
-    pub heartbeat: Option<SignedDuration>,
+mod dedup;
+mod digest;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod flush;
+mod group;
+mod heartbeat;
+mod join;
+mod limit;
+mod notification;
+mod policy;
+#[cfg(test)]
+mod properties;
+mod restore;
+#[cfg(test)]
+mod tests;
+mod timers;
+mod told;
+
+pub use group::{Group, GroupKind, GroupRecord, Heard, MemberRecord};
+pub use limit::LimitRecord;
+pub use notification::{Cause, Digest, MAX_ALERTS, Notification, Status};
+pub use policy::{GroupBy, Limit, Policy};
+pub(crate) use timers::later;
+
+use limit::Cell;
+use timers::Timers;
+
+/// How often the groups of a receiver that no longer exists are looked at, and how long its
+/// told occurrences are remembered.
+const WITHOUT_RECEIVER: SignedDuration = SignedDuration::from_mins(5);
+
+/// The groups of all receivers.
+#[derive(Debug, Default)]
+pub struct Notify {
+    policies: BTreeMap<ReceiverName, Arc<Policy>>,
+    cells: BTreeMap<ReceiverName, Cell>,
+    groups: BTreeMap<GroupKey, Group>,
+    /// Which group an alert is in at a receiver.
+    places: BTreeMap<(Fingerprint, ReceiverName), GroupKey>,
+    /// The occurrences that were told not long ago.
+    told: told::Memory,
+    /// Alerts that fire and name a receiver which does not get them: it is unknown, or the
+    /// alert is a shadow. They are tried again when the policies change.
+    unheard: BTreeMap<Fingerprint, Arc<Alert>>,
+    timers: Timers,
+    /// Groups that are due but wait for a rule which may not act.
+    blocked: BTreeMap<RuleName, BTreeSet<GroupKey>>,
+    /// Alerts that nobody needs any more.
+    released: BTreeSet<Fingerprint>,
+    /// The policies are new: heartbeats begin and unheard alerts are tried at the next flush.
+    reloaded: bool,
 }
 
-/// Which labels make a group.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum GroupBy {
-    Labels(Vec<Arc<str>>),
-    /// `[...]`: every alert is a group of one.
-    All,
+impl Notify {
+    #[must_use]
+    pub fn new(policies: Vec<Policy>) -> Self {
+        let mut notify = Self::default();
+        notify.replace_policies(policies);
+        notify
+    }
+
+    /// The receivers changed. Open groups stay as they are until they are over, but on their
+    /// receiver's new times; those of a receiver that is gone are told nothing meanwhile.
+    pub fn set_policies(&mut self, now: Timestamp, policies: Vec<Policy>) {
+        let cells = std::mem::take(&mut self.cells);
+        self.replace_policies(policies);
+        for (receiver, cell) in cells {
+            if let Some(record) = cell.record() {
+                self.restore_cell(&receiver, record, now);
+            }
+        }
+        self.hurry(now);
+    }
+
+    fn replace_policies(&mut self, policies: Vec<Policy>) {
+        self.cells = policies
+            .iter()
+            .filter_map(|policy| Some((policy.receiver.clone(), Cell::new(policy.limit?))))
+            .collect();
+        self.policies = policies
+            .into_iter()
+            .map(|policy| (policy.receiver.clone(), Arc::new(policy)))
+            .collect();
+        self.reloaded = true;
+    }
+
+    /// When [`Self::flush`] has something to do next. A group that waits for a rule to act
+    /// again has no time: it is tried at each flush.
+    #[must_use]
+    pub fn next_wake(&self) -> Option<Timestamp> {
+        let forget = self
+            .told
+            .receivers()
+            .map(|(receiver, oldest)| later(oldest, self.repeat_interval(receiver)));
+        self.timers.next().into_iter().chain(forget).min()
+    }
+
+    /// Alerts that nobody needs any more: resolved and told or not to be told, occurrences
+    /// told and past their repeat interval. Each is given once, in the step that released it.
+    pub fn take_released(&mut self) -> Vec<Fingerprint> {
+        let released = std::mem::take(&mut self.released);
+        released.into_iter().collect()
+    }
+
+    /// The open groups, for metrics, dry-run and explain.
+    pub fn groups(&self) -> impl Iterator<Item = &Group> {
+        self.groups.values()
+    }
+
+    fn repeat_interval(&self, receiver: &ReceiverName) -> SignedDuration {
+        self.policies
+            .get(receiver)
+            .map_or(WITHOUT_RECEIVER, |policy| policy.repeat_interval)
+    }
+
+    /// Releases the alert if nobody has to hear of it.
+    fn release_unless_needed(&mut self, alert: &Alert) {
+        let over = alert.nature == Nature::Occurrence || alert.state == State::Resolved;
+        if over && !self.is_needed(alert.fingerprint) {
+            self.released.insert(alert.fingerprint);
+        }
+    }
+
+    fn is_needed(&self, fingerprint: Fingerprint) -> bool {
+        self.groups_of(fingerprint).next().is_some() || self.told.knows(fingerprint)
+    }
+
+    /// The receivers that the alert has a group at.
+    fn groups_of(
+        &self,
+        fingerprint: Fingerprint,
+    ) -> impl Iterator<Item = (&ReceiverName, &GroupKey)> {
+        self.places
+            .range((fingerprint, "".into())..)
+            .take_while(move |((found, _), _)| *found == fingerprint)
+            .map(|((_, receiver), group)| (receiver, group))
+    }
+
+    /// Sets the group's next flush. A blocked one keeps it for when it is no longer.
+    fn schedule(&mut self, group: &mut Group, at: Timestamp) {
+        if !group.is_blocked() {
+            self.timers
+                .unset(group.flush_at(), group.rank(), &group.key);
+            self.timers.set(at, group.rank(), group.key.clone());
+        }
+        group.record.flush_at = at;
+    }
 }
 
-/// At most this many notifications in that time, and this many at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limit {
-    pub notifications: u32,
-    pub per: SignedDuration,
-    pub burst: u32,
+/// Writes the group down.
+fn put_group(group: &Group, effects: &mut Effects) {
+    let record = Record::Group(group.record.clone());
+    effects.put(Key::Group(group.key.clone()), record);
 }
 
-/// Whether a notification says that something is wrong, or that it is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Status {
-    Firing,
-    Resolved,
+/// Writes down what the receiver has heard of one alert.
+fn put_member(group: &Group, alert: Fingerprint, heard: Heard, effects: &mut Effects) {
+    let key = Key::Member(group.receiver().clone(), alert);
+    let group = group.key.clone();
+    effects.put(key, Record::Member(MemberRecord { group, heard }));
 }
 
-/// What made a notification due.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Cause {
-    /// The first notification of its group.
-    New,
-    /// Alerts joined or left the group.
-    Changed,
-    /// Nothing changed for a whole `repeatInterval`.
-    Repeat,
-    /// All alerts of the group have resolved.
-    Resolved,
-    /// Something happened (`on` rules): told once.
-    Occurred,
-    /// What a limit had held back.
-    Digest,
-    /// A sign of life for a dead man's switch.
-    Heartbeat,
-    /// Somebody is trying a receiver out.
-    Drill,
-}
-
-/// A message that somebody should get. It holds everything that its template may read and
-/// nothing that can still change.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Notification {
-    /// The idempotency key.
-    pub id: NotificationId,
-    pub receiver: ReceiverName,
-    pub group: GroupKey,
-    pub group_labels: Labels,
-    pub status: Status,
-    pub cause: Cause,
-    /// When it was decided.
-    pub at: Timestamp,
-    /// Firing alerts first, then those resolved since the last notification.
-    pub alerts: Vec<Arc<Alert>>,
-    /// How many more alerts there are than `alerts` holds.
-    pub omitted: u64,
-    /// With [`Cause::Digest`]: what was held back, counted by rule.
-    pub digest: Vec<Digest>,
-}
-
-/// One line of a digest: "37 more from database-failed, 12 namespaces".
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Digest {
-    pub rule: crate::names::RuleName,
-    pub alerts: u64,
-    pub namespaces: u64,
-}
-
-/// A group as it is kept in the journal.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct GroupRecord {
-    pub receiver: ReceiverName,
-    pub labels: Labels,
-    /// How many notifications this group has had: the next one's part of the idempotency key.
-    pub sequence: u64,
-    /// When the group is looked at next.
-    pub flush_at: Timestamp,
-    /// When its last notification was decided.
-    pub notified_at: Option<Timestamp>,
-    /// The alerts of the last notification that fired.
-    pub told_firing: Vec<Fingerprint>,
-    /// The alerts of the last notification that had resolved.
-    pub told_resolved: Vec<Fingerprint>,
-    /// All alerts that belong to the group now.
-    pub members: Vec<Fingerprint>,
-}
-
-/// A limit's cell as it is kept in the journal.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LimitRecord {
-    /// The cell's theoretical arrival time (GCRA).
-    pub arrival: Timestamp,
-    /// The alerts held back so far, for the digest.
-    pub held: Vec<Fingerprint>,
+/// Explains what became of an alert at a receiver, in which group, and until when.
+fn decide(
+    now: Timestamp,
+    reason: Reason,
+    alert: &Alert,
+    receiver: Option<&ReceiverName>,
+    group: Option<(&GroupKey, Option<Timestamp>)>,
+    effects: &mut Effects,
+) {
+    let about = About {
+        rule: Some(alert.rule.clone()),
+        object: Some(alert.object.clone()),
+        alert: Some(alert.fingerprint),
+        receiver: receiver.cloned(),
+        group: group.map(|(group, _)| group.clone()),
+        ..About::default()
+    };
+    let until = group.and_then(|(_, until)| until);
+    effects.decide_until(now, reason, about, until);
 }

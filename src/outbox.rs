@@ -40,3 +40,26 @@ pub enum Outcome {
     /// The receiver will never accept it.
     Refused { why: String },
 }
+#[derive(Debug, Default)]
+pub struct Outbox;
+impl Outbox {
+    pub fn restore(_: Timestamp, _: &[crate::notify::Policy], _: Vec<Waiting>) -> Self {
+        Self
+    }
+    pub fn push(&mut self, _: Timestamp, _: Notification, _: &mut crate::engine::Effects) {}
+    pub fn due(&mut self, _: Timestamp, _: &mut crate::engine::Effects) {}
+    pub fn delivered(
+        &mut self,
+        _: Timestamp,
+        _: &crate::names::NotificationId,
+        _: Outcome,
+        _: &mut crate::engine::Effects,
+    ) {
+    }
+    pub fn next_wake(&self) -> Option<Timestamp> {
+        None
+    }
+    pub fn depths(&self) -> Vec<(crate::names::ReceiverName, usize)> {
+        vec![]
+    }
+}

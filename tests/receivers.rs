@@ -116,6 +116,7 @@ fn notification(cause: Cause, status: Status) -> Notification {
         active_since: "2026-11-22T11:48:00Z".parse().unwrap(),
         fired_at: None,
         keep_since: None,
+        unknown_since: None,
         resolution: None,
         count: 1,
         late: false,
@@ -136,6 +137,7 @@ fn notification(cause: Cause, status: Status) -> Notification {
         group_labels: std::collections::BTreeMap::default(),
         status,
         cause,
+        opens: true,
         at: "2026-11-22T12:00:00Z".parse().unwrap(),
         alerts: if heartbeat {
             Vec::new()

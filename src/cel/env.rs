@@ -1,6 +1,8 @@
 //! [`Env`]: the names that an expression may read, and the way from its source to a [`Program`].
 
-use super::evaluate::Program;
+use super::compile;
+use super::parse;
+use super::program::Program;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -25,6 +27,7 @@ pub enum Kind {
 pub struct Env {
     pub(super) variables: Vec<(Arc<str>, Kind)>,
     pub(super) definitions: Vec<(Arc<str>, Program)>,
+    pub(super) container: Arc<str>,
     pub(super) strict: bool,
 }
 
@@ -69,10 +72,19 @@ impl Env {
         self
     }
 
-    /// CEL as specified: an absent field of watched data is an error, as it is everywhere else.
+    /// CEL as specified: an absent field of watched data is an error, as it is everywhere else,
+    /// and a name or function that does not exist is an error only when it is evaluated.
     #[must_use]
     pub fn strict(mut self, strict: bool) -> Env {
         self.strict = strict;
+        self
+    }
+
+    /// Names are looked up in this namespace first: in `a.b`, `x` is `a.b.x`, then `a.x`, then
+    /// `x`.
+    #[must_use]
+    pub fn container(mut self, container: &str) -> Env {
+        self.container = container.into();
         self
     }
 
@@ -81,6 +93,8 @@ impl Env {
     /// # Errors
     /// All that is wrong with it, in the order of the source.
     pub fn compile(&self, source: &str) -> Result<Program, Vec<Problem>> {
-        Program::compile(self, source)
+        parse::with_room(source, || {
+            compile::compile(self, source, compile::Tense::Now)
+        })
     }
 }

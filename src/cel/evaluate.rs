@@ -1,153 +1,332 @@
-//! [`Program`]: a compiled expression, and its evaluation over [`Bindings`].
+//! Walking a compiled expression.
+//!
+//! In: a [`Code`] and a [`Machine`] that holds the values of its names and its budget. Out: a
+//! value or the error of the sub-expression that failed. The walk itself allocates nothing; only
+//! operations that make new text, lists or maps do.
 
-use super::env::{Env, Problem};
-use super::error::EvalError;
-use super::json::Json;
-use super::paths::PathSet;
-use super::value::Value;
-use jiff::Timestamp;
+mod arithmetic;
+mod logic;
+mod loops;
+mod machine;
+mod select;
+
+pub(super) use logic::equals;
+pub(super) use machine::{Fault, Machine, Outcome, Scope};
+
+use super::error::ErrorKind;
+use super::node::{Arithmetic, Base, Node, Op, Span};
+use super::program::Code;
+use super::time;
+use super::value::collection::ValueMap;
+use super::value::{Origin, Value};
 use std::sync::Arc;
 
-/// A compiled expression: shared, cheap to clone, usable from many threads.
-#[derive(Clone, Debug)]
-pub struct Program {
-    code: Arc<Code>,
+/// The most arguments of a call that are kept without allocating.
+const FEW: usize = 4;
+
+/// Evaluates a whole expression.
+pub(super) fn evaluate<'a>(code: &'a Code, m: &mut Machine<'a, '_>) -> Outcome<'a> {
+    let outer = m.enter(code);
+    let result = m
+        .charge(u64::from(code.root.size), code.root.span)
+        .and_then(|()| eval(&code.root, None, m))
+        .map_err(|mut fault| {
+            if fault.path.is_none() {
+                fault.path = path_within(code, &fault.span);
+            }
+            fault
+        });
+    m.leave(outer);
+    result
 }
 
-#[derive(Debug)]
-struct Code {
-    source: String,
-    reads: Vec<(Arc<str>, PathSet)>,
-    reads_now: bool,
+/// The first path that the failing part of the expression mentions.
+fn path_within(code: &Code, span: &std::ops::Range<usize>) -> Option<String> {
+    let inside = |s: &Span| span.start <= s.start as usize && s.end as usize <= span.end;
+    code.paths
+        .iter()
+        .find(|(s, _)| inside(s))
+        .map(|(_, path)| path.clone())
 }
 
-impl Program {
-    pub(super) fn compile(_env: &Env, source: &str) -> Result<Program, Vec<Problem>> {
-        Err(vec![Problem {
-            span: 0..source.len(),
-            message: "expressions cannot be compiled yet".to_owned(),
-            help: None,
-        }])
+/// Evaluates a sub-expression.
+pub(super) fn eval<'a>(
+    node: &'a Node,
+    scope: Option<&Scope<'_, 'a>>,
+    m: &mut Machine<'a, '_>,
+) -> Outcome<'a> {
+    match &node.op {
+        Op::Const(value) => Ok(value.borrow()),
+        Op::Path(base, fields) => select::path(node, *base, fields, scope, m),
+        Op::Root(root) => m.root(*root, node.span),
+        Op::Local(up) => Ok(Scope::find(scope, *up)),
+        Op::And(_) | Op::Or(_) | Op::Not(_) | Op::Equal(..) | Op::Compare(..) | Op::In(_) => {
+            logic::truth(node, scope, m).map(Value::Bool)
+        }
+        Op::Has(..) => logic::truth(node, scope, m).map(Value::Bool),
+        Op::Cond(parts) => {
+            let [condition, yes, no] = &**parts;
+            let chosen = if logic::truth(condition, scope, m)? {
+                yes
+            } else {
+                no
+            };
+            eval(chosen, scope, m)
+        }
+        Op::Loop(l) => loops::run(node, l, scope, m),
+        Op::Select(operand, field) => {
+            let operand = eval(operand, scope, m)?;
+            select::field(&operand, &field.name, node.span, m)
+        }
+        Op::Call(function, args) => {
+            if args.len() > FEW {
+                return many_arguments(node, function, args, scope, m);
+            }
+            let mut values = [const { Value::Null }; FEW];
+            for (value, arg) in values.iter_mut().zip(args) {
+                *value = eval(arg, scope, m)?;
+            }
+            m.call(function, &values[..args.len()], node.span)
+        }
+        _ => eval_rare(node, scope, m),
     }
+}
 
-    /// The expression as it was written.
-    #[must_use]
-    pub fn source(&self) -> &str {
-        &self.code.source
+/// Apart, so that the frame of the recursion stays small.
+#[inline(never)]
+fn many_arguments<'a>(
+    node: &'a Node,
+    function: &'static super::library::Function,
+    args: &'a [Node],
+    scope: Option<&Scope<'_, 'a>>,
+    m: &mut Machine<'a, '_>,
+) -> Outcome<'a> {
+    let values = args
+        .iter()
+        .map(|arg| eval(arg, scope, m))
+        .collect::<Result<Vec<_>, _>>()?;
+    m.call(function, &values, node.span)
+}
+
+#[inline(never)]
+fn eval_rare<'a>(
+    node: &'a Node,
+    scope: Option<&Scope<'_, 'a>>,
+    m: &mut Machine<'a, '_>,
+) -> Outcome<'a> {
+    match &node.op {
+        Op::Index(operand, index) => {
+            let operand = eval(operand, scope, m)?;
+            let index = eval(index, scope, m)?;
+            select::index(&operand, &index, node.span, m)
+        }
+        Op::OptionalIndex(operand, index) => {
+            let operand = eval(operand, scope, m)?;
+            let index = eval(index, scope, m)?;
+            select::optional_index(&operand, &index, node.span, m)
+        }
+        Op::Arithmetic(operands, op) => {
+            let a = eval(&operands[0], scope, m)?;
+            let b = eval(&operands[1], scope, m)?;
+            arithmetic::apply(*op, &a, &b, node.span, m)
+        }
+        Op::Negate(operand) => arithmetic::negate(&eval(operand, scope, m)?, node.span, m),
+        Op::Definition(number) => m.definition(*number, node.span),
+        Op::Age(operands) => {
+            let now = eval(&operands[0], scope, m)?;
+            let then = eval(&operands[1], scope, m)?;
+            let then = super::library::conversions::to_timestamp(&then)
+                .map_err(|problem| m.fault(problem.0, node.span, problem.1))?;
+            arithmetic::apply(Arithmetic::Subtract, &now, &then, node.span, m)
+        }
+        Op::Recheck(inner) => {
+            m.recheck();
+            eval(inner, scope, m)
+        }
+        Op::Bind(parts) => {
+            let value = eval(&parts[0], scope, m)?;
+            eval(&parts[1], Some(&Scope { value, up: scope }), m)
+        }
+        Op::Matches(operand, regex) => {
+            let text = eval(operand, scope, m)?;
+            let Some(text) = text.as_str() else {
+                return Err(m.type_fault(node.span, "matches", &[&text]));
+            };
+            m.charge(1 + text.len() as u64 / 64, node.span)?;
+            Ok(Value::Bool(regex.is_match(text)))
+        }
+        Op::TimePart(part, args) => {
+            let time = eval(&args[0], scope, m)?;
+            let zone = args.get(1).map(|zone| eval(zone, scope, m)).transpose()?;
+            time_part(*part, &time, zone.as_ref(), node.span, m)
+        }
+        Op::OptionalMap(parts, flat) => {
+            let operand = eval(&parts[0], scope, m)?;
+            match &operand {
+                Value::Optional(None) => Ok(Value::Optional(None)),
+                Value::Optional(Some(value)) => {
+                    let value = (**value).clone();
+                    let mapped = eval(&parts[1], Some(&Scope { value, up: scope }), m)?;
+                    match (flat.0, &mapped) {
+                        (true, Value::Optional(_)) => Ok(mapped),
+                        (true, other) => Err(m.type_fault(parts[1].span, "optFlatMap", &[other])),
+                        (false, _) => Ok(Value::Optional(Some(Arc::new(mapped)))),
+                    }
+                }
+                other => Err(m.type_fault(node.span, "optMap", &[other])),
+            }
+        }
+        Op::OptionalOr(parts, flat) => {
+            let operand = eval(&parts[0], scope, m)?;
+            match (&operand, flat.0) {
+                (Value::Optional(None), _) => eval(&parts[1], scope, m),
+                (Value::Optional(Some(_)), true) => Ok(operand),
+                (Value::Optional(Some(value)), false) => Ok((**value).clone()),
+                (other, _) => Err(m.type_fault(node.span, "orValue", &[other])),
+            }
+        }
+        Op::List(_) | Op::Map(_) => literal(node, scope, m),
+        Op::Fail(kind, message) => Err(m.fault(*kind, node.span, &**message)),
+        // All others are in `eval`; `Root` gives the same answer wherever it is asked.
+        _ => eval(node, scope, m),
     }
+}
 
-    /// What it reads of a name: its own reads and those of the definitions that it uses. `None`
-    /// if it does not read the name at all. `changed` and `became` read both `object` and
-    /// `oldObject`.
-    #[must_use]
-    pub fn reads(&self, root: &str) -> Option<&PathSet> {
-        self.code
-            .reads
-            .iter()
-            .find(|(name, _)| **name == *root)
-            .map(|(_, paths)| paths)
+fn time_part<'a>(
+    part: time::accessors::Part,
+    time: &Value<'a>,
+    zone: Option<&Value<'a>>,
+    span: Span,
+    m: &mut Machine<'a, '_>,
+) -> Outcome<'a> {
+    use time::accessors;
+    if let (Value::Duration(duration), None) = (time, zone)
+        && let Some(number) = accessors::of_duration(part, *duration)
+    {
+        return Ok(Value::Int(number));
     }
+    let name = zone.map_or(Some("UTC"), Value::as_str);
+    let (Some(moment), Some(name)) = (time.as_timestamp(), name) else {
+        return Err(m.type_fault(span, &format!("get{part:?}"), &[time]));
+    };
+    let Some(zone) = accessors::zone(name) else {
+        return Err(m.fault(
+            ErrorKind::Argument,
+            span,
+            format!("there is no time zone '{name}'"),
+        ));
+    };
+    Ok(Value::Int(accessors::of_timestamp(part, moment, &zone)))
+}
 
-    /// The names that it reads.
-    pub fn roots(&self) -> impl Iterator<Item = &str> {
-        self.code.reads.iter().map(|(name, _)| &**name)
+#[inline(never)]
+fn literal<'a>(
+    node: &'a Node,
+    scope: Option<&Scope<'_, 'a>>,
+    m: &mut Machine<'a, '_>,
+) -> Outcome<'a> {
+    match &node.op {
+        Op::List(elements) => {
+            let mut items = Vec::with_capacity(elements.len());
+            for element in elements {
+                let value = eval(&element.value, scope, m)?;
+                if element.optional {
+                    items.extend(unwrap_optional(&value, element.value.span, m)?);
+                } else {
+                    items.push(value);
+                }
+            }
+            m.list(items, node.span)
+        }
+        Op::Map(entries) => {
+            let mut made = Vec::with_capacity(entries.len());
+            for entry in entries {
+                let key = eval(&entry.key, scope, m)?;
+                let key = map_key(key, entry.key.span, m)?;
+                let value = eval(&entry.value, scope, m)?;
+                if entry.optional {
+                    made.extend(unwrap_optional(&value, entry.value.span, m)?.map(|v| (key, v)));
+                } else {
+                    made.push((key, value));
+                }
+            }
+            m.map(made, node.span)
+        }
+        _ => Ok(Value::Null),
     }
+}
 
-    /// Whether its answer can change by time alone.
-    #[must_use]
-    pub fn reads_now(&self) -> bool {
-        self.code.reads_now
-    }
-
-    /// Evaluates it. Steps and bytes are taken from the budget.
-    #[must_use]
-    pub fn evaluate<'a>(&'a self, bindings: &Bindings<'a>, budget: &mut Budget) -> Evaluation<'a> {
-        let _ = (bindings, budget);
-        Evaluation {
-            result: Ok(Value::Null),
-            next: None,
+/// A value that may be a map's key. An absent one is the empty string.
+pub(super) fn map_key<'a>(key: Value<'a>, span: Span, m: &mut Machine<'a, '_>) -> Outcome<'a> {
+    match key {
+        Value::Bool(_) | Value::Int(_) | Value::Uint(_) | Value::Str(_) | Value::String(_) => {
+            Ok(key)
+        }
+        Value::Absent | Value::NullField => Ok(Value::Str("")),
+        other => {
+            let message = format!("a map cannot have a {} as key", other.type_name());
+            Err(m.fault(ErrorKind::Type, span, message))
         }
     }
 }
 
-/// The values of the names, for one or more evaluations.
-#[derive(Clone, Debug, Default)]
-pub struct Bindings<'a> {
-    entries: Vec<(&'a str, Bound<'a>)>,
-}
-
-#[derive(Clone, Debug)]
-enum Bound<'a> {
-    Json(&'a Json),
-    List(&'a [Json]),
-    Value(Value<'a>),
-}
-
-impl<'a> Bindings<'a> {
-    #[must_use]
-    pub fn new() -> Bindings<'a> {
-        Bindings::default()
-    }
-
-    /// Binds a JSON value.
-    #[must_use]
-    pub fn json(self, name: &'a str, json: &'a Json) -> Self {
-        self.bind(name, Bound::Json(json))
-    }
-
-    /// Binds a list of JSON values.
-    #[must_use]
-    pub fn list(self, name: &'a str, list: &'a [Json]) -> Self {
-        self.bind(name, Bound::List(list))
-    }
-
-    /// Binds a moment.
-    #[must_use]
-    pub fn time(self, name: &'a str, time: Timestamp) -> Self {
-        self.bind(name, Bound::Value(Value::Timestamp(time)))
-    }
-
-    #[must_use]
-    pub fn bool(self, name: &'a str, value: bool) -> Self {
-        self.bind(name, Bound::Value(Value::Bool(value)))
-    }
-
-    /// Binds a string.
-    #[must_use]
-    pub fn text(self, name: &'a str, value: &'a str) -> Self {
-        self.bind(name, Bound::Value(Value::Str(value)))
-    }
-
-    fn bind(mut self, name: &'a str, bound: Bound<'a>) -> Self {
-        self.entries.push((name, bound));
-        self
+fn unwrap_optional<'a>(
+    value: &Value<'a>,
+    span: Span,
+    m: &mut Machine<'a, '_>,
+) -> Result<Option<Value<'a>>, Fault> {
+    match value {
+        Value::Optional(inner) => Ok(inner.as_deref().cloned()),
+        Value::Absent | Value::NullField => Ok(None),
+        other => Err(m.type_fault(span, "?", &[other])),
     }
 }
 
-/// What evaluations may still use. Share one over the expressions of a rule to bound the rule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Budget {
-    /// Sub-expressions evaluated and elements visited.
-    pub steps: u64,
-    /// Bytes of the strings, lists and maps that the expression makes.
-    pub bytes: u64,
-}
+impl<'a> Machine<'a, '_> {
+    /// A list that the evaluation made, paid for.
+    pub(super) fn list(&mut self, items: Vec<Value<'a>>, span: Span) -> Outcome<'a> {
+        let list = super::value::collection::List::new(items);
+        self.allocate(list.weight(), span)?;
+        Ok(Value::List(Arc::new(list)))
+    }
 
-/// A million steps (some ten milliseconds) and 16 MiB.
-impl Default for Budget {
-    fn default() -> Budget {
-        Budget {
-            steps: 1_000_000,
-            bytes: 16 << 20,
-        }
+    /// A map that the evaluation made, paid for.
+    pub(super) fn map(&mut self, entries: Vec<(Value<'a>, Value<'a>)>, span: Span) -> Outcome<'a> {
+        let map = ValueMap::new(entries).map_err(|duplicate| {
+            let message = format!("the key '{}' is in the map twice", duplicate.0);
+            self.fault(ErrorKind::Argument, span, message)
+        })?;
+        self.allocate(map.weight(), span)?;
+        Ok(Value::Map(Arc::new(map)))
+    }
+
+    /// `a + b`.
+    pub(super) fn add(&mut self, a: &Value<'a>, b: &Value<'a>, span: Span) -> Outcome<'a> {
+        arithmetic::apply(Arithmetic::Add, a, b, span, self)
+    }
+
+    /// Text that the evaluation made, paid for.
+    pub(super) fn text(&mut self, text: impl Into<Arc<str>>, span: Span) -> Outcome<'a> {
+        let text = text.into();
+        self.allocate(text.len() as u64, span)?;
+        Ok(Value::String(text))
     }
 }
 
-/// The answer, and until when it holds.
-#[derive(Clone, Debug)]
-pub struct Evaluation<'a> {
-    pub result: Result<Value<'a>, EvalError>,
-    /// The earliest moment after `now` at which the answer can differ although nothing but `now`
-    /// changes; `None`: never.
-    pub next: Option<Timestamp>,
+/// The value where a chain of fields starts.
+fn base_value<'a>(
+    base: Base,
+    scope: Option<&Scope<'_, 'a>>,
+    span: Span,
+    m: &mut Machine<'a, '_>,
+) -> Outcome<'a> {
+    match base {
+        Base::Root(root) => m.root(root, span),
+        Base::Local(up) => Ok(Scope::find(scope, up)),
+    }
+}
+
+/// Whether missing fields of this value read as zero values.
+fn is_watched(origin: Origin, m: &Machine<'_, '_>) -> bool {
+    origin == Origin::Watched && !m.strict()
 }

@@ -15,6 +15,8 @@ pub enum DurationError {
     Unit(String),
     #[error("`{0}` is not a number")]
     Number(String),
+    #[error("there is no number before `{0}`")]
+    NoNumber(String),
     #[error("it is longer than 100 years")]
     TooLong,
 }
@@ -44,10 +46,10 @@ pub fn parse(text: &str) -> Result<Duration, DurationError> {
     let mut rest = text;
     while !rest.is_empty() {
         let number = take(&mut rest, |c| c.is_ascii_digit() || c == '.');
-        if number.is_empty() {
-            return Err(DurationError::Number(text.to_owned()));
-        }
         let unit = take(&mut rest, |c| !c.is_ascii_digit() && c != '.');
+        if number.is_empty() {
+            return Err(DurationError::NoNumber(unit.to_owned()));
+        }
         if unit.is_empty() {
             return Err(DurationError::NoUnit(number.to_owned()));
         }
@@ -95,7 +97,26 @@ fn milliseconds(number: &str, factor: u64) -> Result<u64, DurationError> {
         .ok_or(DurationError::TooLong)
 }
 
-/// For `#[serde(deserialize_with)]`.
+/// Writes a duration as [`parse`] reads it, with the fewest units: `1h30m`, `1d`, `0s`.
+#[must_use]
+pub fn format(duration: Duration) -> String {
+    let mut rest = u64::try_from(duration.as_millis()).unwrap_or(LONGEST);
+    let mut text = String::new();
+    for (unit, factor) in UNITS.iter().rev() {
+        if rest >= *factor {
+            text += &(rest / factor).to_string();
+            text += unit;
+            rest %= factor;
+        }
+    }
+    if text.is_empty() {
+        "0s".to_owned()
+    } else {
+        text
+    }
+}
+
+/// With [`serialize`], for `#[serde(with)]`.
 ///
 /// # Errors
 /// When the text is no duration.
@@ -105,6 +126,17 @@ pub fn deserialize<'de, D: serde::Deserializer<'de>>(
     let text = String::deserialize(deserializer)?;
     parse(&text)
         .map_err(|error| serde::de::Error::custom(format!("`{text}` is not a duration: {error}")))
+}
+
+/// With [`deserialize`], for `#[serde(with)]`; the schema's defaults are written so.
+///
+/// # Errors
+/// Only the serializer's.
+pub fn serialize<S: serde::Serializer>(
+    duration: &Duration,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&format(*duration))
 }
 
 /// For `#[schemars(with)]`: how a duration looks in a schema.
@@ -122,7 +154,77 @@ impl schemars::JsonSchema for DurationText {
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({
             "type": "string",
+            "x-bellwether-form": "duration",
             "pattern": r"^(0|([0-9]+(\.[0-9]+)?(ms|s|m|h|d|w))+)$",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_people_write_is_read_to_the_millisecond() {
+        for (text, milliseconds) in [
+            ("90s", 90_000),
+            ("1h30m", 5_400_000),
+            ("1.5h", 5_400_000),
+            ("0.25s", 250),
+            ("1d", 86_400_000),
+            ("2w", 1_209_600_000),
+            ("1m500ms", 60_500),
+            ("0", 0),
+            ("0s", 0),
+        ] {
+            assert_eq!(
+                parse(text),
+                Ok(Duration::from_millis(milliseconds)),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_duration_is_refused_with_what_is_wrong() {
+        let messages = [
+            "",
+            "5",
+            "5 m",
+            "5x",
+            "m",
+            "-5m",
+            "1.2.3s",
+            ".s",
+            "99999999999999999999s",
+            "101w5300w",
+        ]
+        .map(|text| format!("{text:?}: {}", parse(text).expect_err(text)))
+        .join("\n");
+        insta::assert_snapshot!(messages, @r#"
+        "": it is empty
+        "5": `5` has no unit; write `5s`, `5m` or `5h`
+        "5 m": ` m` is no unit; the units are ms, s, m, h, d and w
+        "5x": `x` is no unit; the units are ms, s, m, h, d and w
+        "m": there is no number before `m`
+        "-5m": there is no number before `-`
+        "1.2.3s": `1.2.3` is not a number
+        ".s": `.` is not a number
+        "99999999999999999999s": it is longer than 100 years
+        "101w5300w": it is longer than 100 years
+        "#);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_written_is_read_again(milliseconds in 0..LONGEST) {
+            let duration = Duration::from_millis(milliseconds);
+            proptest::prop_assert_eq!(parse(&format(duration)), Ok(duration));
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text in "[0-9.]{0,24}(ms|s|m|h|d|w|x|é| )?[0-9.]{0,24}(ms|w)?") {
+            let _ = parse(&text);
+        }
     }
 }

@@ -1,4 +1,10 @@
 //! `kind: Receiver`: who is told, how, how often and in which groups.
+#![expect(
+    clippy::doc_markdown,
+    reason = "the CRD shows these comments to users, who know PagerDuty without markup"
+)]
+
+pub(super) mod manifest;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -24,8 +30,18 @@ pub struct Receiver {
     pub place: Place,
 }
 
+impl Receiver {
+    /// The name without the namespace, as rules name it.
+    #[must_use]
+    pub fn short_name(&self) -> &str {
+        let name = self.name.as_str();
+        name.rsplit_once('/').map_or(name, |(_, short)| short)
+    }
+}
+
 /// A receiver with its defaults filled in.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(try_from = "manifest::Manifest")]
 pub struct ReceiverSpec {
     pub service: Service,
     pub group_by: GroupBy,
@@ -51,6 +67,10 @@ pub struct ReceiverSpec {
 }
 
 /// The service that a receiver speaks to.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one a receiver, and there are few"
+)]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Service {
     Slack(Slack),
@@ -156,7 +176,7 @@ pub struct Limit {
     /// How many.
     pub notifications: NonZeroU32,
     /// In how long.
-    #[serde(deserialize_with = "duration::deserialize")]
+    #[serde(with = "duration")]
     #[schemars(with = "DurationText")]
     pub per: Duration,
     /// How many at once, after a quiet time; as many as `notifications` when absent.
@@ -168,7 +188,7 @@ pub struct Limit {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Heartbeat {
     /// How long between two signals.
-    #[serde(deserialize_with = "duration::deserialize")]
+    #[serde(with = "duration")]
     #[schemars(with = "DurationText")]
     pub every: Duration,
 }

@@ -1,13 +1,16 @@
 //! `kind: Rule`: what to watch, when it matters, what to say and to whom.
 
 use std::collections::BTreeMap;
+use std::str::FromStr;
 use std::time::Duration;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Text;
+use super::duration::{self, DurationError};
+use super::selector;
 use crate::diagnostic::Place;
 use crate::names::{RuleName, Severity};
 
@@ -25,6 +28,11 @@ pub struct Rule {
 /// A state (`when`) or an occurrence (`on`) of watched objects that somebody is told about.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("x-kubernetes-validations" = [
+    { "rule": "has(self.when) != has(self.on)", "message": "exactly one of when and on is needed; YAML 1.1 reads an unquoted on as true, so write \"on\"" },
+    { "rule": "has(self.when) || (!has(self.__for__) && !has(self.keepFiringFor))", "message": "for and keepFiringFor belong to when" },
+    { "rule": "has(self.on) || !has(self.until)", "message": "until belongs to on" },
+]))]
 pub struct RuleSpec {
     /// Which objects the rule is about.
     pub watch: Watch,
@@ -91,6 +99,8 @@ pub struct Watch {
     #[serde(default)]
     pub namespaces: Vec<String>,
     /// As kubectl takes it (`app=db,tier in (a,b)`), or as a `{matchLabels, matchExpressions}` object.
+    #[serde(default, deserialize_with = "selector::deserialize")]
+    #[schemars(with = "selector::SelectorSchema")]
     pub label_selector: Option<String>,
     /// As kubectl takes it: `metadata.name=main`.
     pub field_selector: Option<String>,
@@ -114,19 +124,36 @@ pub enum Hold {
     Param(String),
 }
 
-impl<'de> Deserialize<'de> for Hold {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
+impl FromStr for Hold {
+    type Err = HoldError;
+
+    fn from_str(text: &str) -> Result<Self, HoldError> {
         match text.strip_prefix("params.") {
             Some(name) => Ok(Self::Param(name.to_owned())),
-            None => super::duration::parse(&text)
+            None => duration::parse(text)
                 .map(Self::Fixed)
-                .map_err(|error| {
-                    serde::de::Error::custom(format!(
-                        "`{text}` is neither a duration nor `params.NAME`: {error}"
-                    ))
+                .map_err(|cause| HoldError {
+                    text: text.to_owned(),
+                    cause,
                 }),
         }
+    }
+}
+
+/// A hold that is neither.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is neither a duration nor `params.NAME`: {cause}")]
+pub struct HoldError {
+    text: String,
+    #[source]
+    cause: DurationError,
+}
+
+impl<'de> Deserialize<'de> for Hold {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
     }
 }
 
@@ -142,13 +169,14 @@ impl JsonSchema for Hold {
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({
             "type": "string",
+            "x-bellwether-form": "hold",
             "pattern": r"^(0|([0-9]+(\.[0-9]+)?(ms|s|m|h|d|w))+|params\.[A-Za-z_][A-Za-z0-9_]*)$",
         })
     }
 }
 
 /// What the deletion of an object does to its alert.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OnDelete {
     /// The alert resolves.
@@ -161,7 +189,7 @@ pub enum OnDelete {
 }
 
 /// What an `on` rule does with what it finds when there is no stored state.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OnStartup {
     /// It is where the rule starts from; nothing fires.
@@ -196,7 +224,7 @@ impl RuleSpec {
                 .params
                 .get(name)
                 .and_then(Value::as_str)
-                .and_then(|text| super::duration::parse(text).ok())
+                .and_then(|text| duration::parse(text).ok())
                 .unwrap_or_default(),
         }
     }

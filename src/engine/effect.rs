@@ -58,6 +58,12 @@ impl Effects {
         });
     }
 
+    /// How many things were asked for so far.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.batch.0.len() + self.decisions.len() + self.attempts.len()
+    }
+
     /// Whether nothing was asked for so far.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -1,0 +1,229 @@
+//! Lists: the `lists` extension and those of Kubernetes.
+
+use super::{Call, Function, strings};
+use crate::cel::error::ErrorKind;
+use crate::cel::evaluate::{Fault, Outcome};
+use crate::cel::value::Value;
+use crate::cel::value::equality::{Items, compare, items};
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+pub const FUNCTIONS: &[Function] = &[
+    Function::new("lists.range", 1, range),
+    Function::new("x.slice", 3, slice),
+    Function::between("x.flatten", 1, 2, flatten),
+    Function::new("x.sort", 1, sort),
+    Function::new("x.distinct", 1, distinct),
+    Function::new("x.reverse", 1, reverse),
+    Function::new("x.first", 1, |call| {
+        end(call, |list| list.len().checked_sub(1).map(|_| 0))
+    }),
+    Function::new("x.last", 1, |call| {
+        end(call, |list| list.len().checked_sub(1))
+    }),
+    Function::new("x.isSorted", 1, is_sorted),
+    Function::new("x.sum", 1, sum),
+    Function::new("x.min", 1, |call| extreme(call, Ordering::Less)),
+    Function::new("x.max", 1, |call| extreme(call, Ordering::Greater)),
+    Function::between("x.indexOf", 2, 3, |call| index_of(call, false)),
+    Function::between("x.lastIndexOf", 2, 3, |call| index_of(call, true)),
+];
+
+fn all<'a>(list: &Items<'_, 'a>) -> Vec<Value<'a>> {
+    (0..list.len()).map(|at| list.get(at)).collect()
+}
+
+/// The longest list that `lists.range` makes.
+const LONGEST: i64 = 1_000_000;
+
+fn range<'a>(call: &mut Call<'_, 'a, '_>) -> Outcome<'a> {
+    let end = call.int(0)?;
+    if end > LONGEST {
+        return Err(call.fail(ErrorKind::Budget, "the list is too long"));
+    }
+    call.charge(usize::try_from(end).unwrap_or(0))?;
+    call.new_list((0..end).map(Value::Int).collect())
+}
+
+fn slice<'a>(call: &mut Call<'_, 'a, '_>) -> Outcome<'a> {
+    let list = call.list(0)?;
+    let (start, end) = (call.int(1)?, call.int(2)?);
+    match (usize::try_from(start), usize::try_from(end)) {
+        (Ok(start), Ok(end)) if start <= end && end <= list.len() => {
+            let items = (start..end).map(|at| list.get(at)).collect();
+            call.new_list(items)
+        }
+        _ => {
+            let message = format!("[{start}, {end}) is no part of a list of {}", list.len());
+            Err(call.fail(ErrorKind::Range, message))
+        }
+    }
+}
+
+fn flatten<'a>(call: &mut Call<'_, 'a, '_>) -> Outcome<'a> {
+    let depth = if call.args.len() == 2 {
+        call.int(1)?
+    } else {
+        1
+    };
+    if depth < 0 {
+        return Err(call.fail(ErrorKind::Argument, "the depth cannot be negative"));
+    }
+    let mut flat = all(&call.list(0)?);
+    // Lists are nested as deep as the expression or the data are: this ends early.
+    for _ in 0..depth {
+        call.charge(flat.len())?;
+        if !flat.iter().any(|value| items(value).is_some()) {
+            break;
+        }
+        let mut next = Vec::with_capacity(flat.len());
+        for value in flat {
+            match items(&value) {
+                Some(inner) => {
+                    call.charge(inner.len())?;
+                    next.extend(all(&inner));
+                }
+                None => next.push(value),
+            }
+        }
+        flat = next;
+    }
+    call.new_list(flat)
+}
+
+/// The order of two elements, or the error that they have none.
+fn order(call: &Call<'_, '_, '_>, a: &Value<'_>, b: &Value<'_>) -> Result<Ordering, Fault> {
+    match compare(a, b) {
+        Some(order) => Ok(order.unwrap_or(Ordering::Equal)),
+        None => {
+            let (a, b) = (a.type_name(), b.type_name());
+            let message = format!("a {a} and a {b} cannot be put in order");
+            Err(call.fail(ErrorKind::Type, message))
+        }
+    }
+}
+
+/// The elements of a list in the order of their keys.
+pub fn sorted_by<'a>(
+    call: &mut Call<'_, 'a, '_>,
+    mut pairs: Vec<(Value<'a>, Value<'a>)>,
+) -> Outcome<'a> {
+    call.charge(pairs.len() * 4)?;
+    if let [(first, _), rest @ ..] = pairs.as_slice() {
+        if items(first).is_some() {
+            return Err(call.fail(ErrorKind::Type, "lists cannot be put in order"));
+        }
+        for (key, _) in rest {
+            order(call, first, key)?;
+        }
+        if rest.is_empty() {
+            order(call, first, first)?;
+        }
+    }
+    pairs.sort_by(|(a, _), (b, _)| compare(a, b).flatten().unwrap_or(Ordering::Equal));
+    call.new_list(pairs.into_iter().map(|(_, value)| value).collect())
+}
+
+fn sort<'a>(call: &mut Call<'_, 'a, '_>) -> Outcome<'a> {
+    let pairs = all(&call.list(0)?)
+        .into_iter()
+        .map(|value| (value.clone(), value))
+        .collect();
+    sorted_by(call, pairs)
+}
+
+fn distinct<'a>(call: &mut Call<'_, 'a, '_>) -> Outcome<'a> {
+    let mut kept: Vec<Value<'a>> = Vec::new();
+    for value in all(&call.list(0)?) {
+        call.charge(1 + kept.len())?;
+        let mut known = false;
+        for other in &kept {
+            known = known || call.equal(&value, other)?;
+        }
+        if !known {
+            kept.push(value);
+        }
+    }
+    call.new_list(kept)
+}
+
+/// Of a list; of a text it is the `strings` extension's.
+fn reverse<'a>(call: &mut Call<'_, 'a, '_>) -> Outcome<'a> {
+    if matches!(call.args[0], Value::Str(_) | Value::String(_)) {
+        let reversed = call.text(0)?.chars().rev().collect();
+        return call.new_text(reversed);
+    }
+    let mut list = all(&call.list(0)?);
+    list.reverse();
+    call.new_list(list)
+}
+
+fn end<'a>(call: &mut Call<'_, 'a, '_>, at: fn(&Items<'_, 'a>) -> Option<usize>) -> Outcome<'a> {
+    let list = call.list(0)?;
+    Ok(Value::Optional(at(&list).map(|at| Arc::new(list.get(at)))))
+}
+
+fn is_sorted<'a>(call: &mut Call<'_, 'a, '_>) -> Outcome<'a> {
+    let list = call.list(0)?;
+    call.charge(list.len())?;
+    for at in 1..list.len() {
+        if order(call, &list.get(at - 1), &list.get(at))?.is_gt() {
+            return Ok(Value::Bool(false));
+        }
+    }
+    Ok(Value::Bool(true))
+}
+
+fn sum<'a>(call: &mut Call<'_, 'a, '_>) -> Outcome<'a> {
+    let list = call.list(0)?;
+    call.charge(list.len())?;
+    let mut sum: Option<Value<'a>> = None;
+    for at in 0..list.len() {
+        let value = list.get(at);
+        sum = Some(match sum {
+            None => value,
+            Some(sum) => call.machine.add(&sum, &value, call.span)?,
+        });
+    }
+    match sum {
+        Some(Value::Str(_) | Value::String(_) | Value::Bytes(_) | Value::Timestamp(_)) => {
+            Err(call.mismatch())
+        }
+        sum => Ok(sum.unwrap_or(Value::Int(0))),
+    }
+}
+
+fn extreme<'a>(call: &mut Call<'_, 'a, '_>, wanted: Ordering) -> Outcome<'a> {
+    let list = call.list(0)?;
+    call.charge(list.len())?;
+    if list.is_empty() {
+        return Err(call.fail(ErrorKind::Argument, "the list has no elements"));
+    }
+    let mut best = list.get(0);
+    for at in 1..list.len() {
+        let value = list.get(at);
+        if order(call, &value, &best)? == wanted {
+            best = value;
+        }
+    }
+    Ok(best)
+}
+
+/// Where an element of a list is, or a part of a text.
+fn index_of<'a>(call: &mut Call<'_, 'a, '_>, last: bool) -> Outcome<'a> {
+    if items(&call.args[0]).is_none() {
+        return strings::index_of(call, last);
+    }
+    if call.args.len() == 3 {
+        return Err(call.mismatch());
+    }
+    let list = call.list(0)?;
+    let mut found = -1;
+    for (number, at) in (0..).zip(0..list.len()) {
+        call.charge(1)?;
+        if (last || found < 0) && call.equal(&list.get(at), &call.args[1])? {
+            found = number;
+        }
+    }
+    Ok(Value::Int(found))
+}

@@ -1,0 +1,195 @@
+//! The checks of a receiver.
+
+use super::is_label_name;
+use crate::config::documents::Document;
+use crate::config::node::Node;
+use crate::config::{duration, nearest::listed};
+use crate::diagnostic::{Diagnostic, Diagnostics};
+
+const SERVICES: [&str; 3] = ["slack", "pagerduty", "webhook"];
+
+/// Headers that carry a secret by their meaning (RFC 9110, 11 and 15.5), in lower case.
+const SECRET_HEADERS: [&str; 6] = [
+    "authorization",
+    "proxy-authorization",
+    "cookie",
+    "x-api-key",
+    "api-key",
+    "x-auth-token",
+];
+
+/// Checks what stands in one receiver document, whether or not it can be read as a receiver.
+pub(in crate::config) fn check(document: &Document, diagnostics: &mut Diagnostics) {
+    let Some(spec) = document.root.get("spec") else {
+        return;
+    };
+    let mut check = Check {
+        document,
+        diagnostics,
+    };
+    check.one_service(spec);
+    check.grouping(spec);
+    check.durations(spec);
+    if let Some(webhook) = spec.get("webhook") {
+        check.webhook(webhook);
+    }
+    if let Some(url) = spec
+        .get("pagerduty")
+        .and_then(|pagerduty| pagerduty.get("baseUrl"))
+    {
+        check.address("baseUrl", url);
+    }
+}
+
+struct Check<'a> {
+    document: &'a Document,
+    diagnostics: &'a mut Diagnostics,
+}
+
+impl Check<'_> {
+    fn push(&mut self, node: &Node, diagnostic: Diagnostic) {
+        self.diagnostics
+            .push(diagnostic.at(self.document.place(&node.span)));
+    }
+
+    fn one_service(&mut self, spec: &Node) {
+        let named: Vec<_> = SERVICES.iter().filter_map(|name| spec.key(name)).collect();
+        let (place, message) = match named.as_slice() {
+            [_] => return,
+            [] => (
+                self.document.place_of(&["spec"]),
+                "the receiver names no service".to_owned(),
+            ),
+            [first, second, ..] => (
+                self.document.place(&second.span),
+                format!(
+                    "the receiver names both `{}` and `{}`",
+                    first.name, second.name
+                ),
+            ),
+        };
+        let help = format!("exactly one of {}", listed(SERVICES));
+        self.diagnostics
+            .push(Diagnostic::error(message).at(place).help(help));
+    }
+
+    fn grouping(&mut self, spec: &Node) {
+        let labels = spec.get("groupBy").map_or(&[][..], Node::items);
+        for node in labels {
+            match node.as_str() {
+                Some("...") if labels.len() > 1 => {
+                    let diagnostic = Diagnostic::error("`...` stands for all labels, and alone")
+                        .help("write `groupBy: [...]`");
+                    self.push(node, diagnostic);
+                }
+                Some("...") | None => {}
+                Some(name) if is_label_name(name) => {}
+                Some(name) => {
+                    let diagnostic = Diagnostic::error(format!("`{name}` is no label name"))
+                        .help("letters, digits and `_`, not a digit first");
+                    self.push(node, diagnostic);
+                }
+            }
+        }
+    }
+
+    /// Durations that may not be zero: what they pace would never stop.
+    fn durations(&mut self, spec: &Node) {
+        let paths: [&[&str]; 6] = [
+            &["groupInterval"],
+            &["repeatInterval"],
+            &["timeout"],
+            &["giveUpAfter"],
+            &["limit", "per"],
+            &["heartbeat", "every"],
+        ];
+        for path in paths {
+            let node = path.iter().try_fold(spec, |node, name| node.get(name));
+            let Some((node, text)) = node.and_then(|node| Some((node, node.as_str()?))) else {
+                continue;
+            };
+            if duration::parse(text).is_ok_and(|duration| duration.as_secs() == 0) {
+                let message = format!("`{}` is at least one second, not `{text}`", path.join("."));
+                self.push(node, Diagnostic::error(message));
+            }
+        }
+    }
+
+    fn webhook(&mut self, webhook: &Node) {
+        if let Some(url) = webhook.get("url") {
+            self.address("url", url);
+        }
+        if let (Some(_), Some(basic)) = (webhook.key("bearerToken"), webhook.key("basic")) {
+            let diagnostic =
+                Diagnostic::error("`basic` and `bearerToken` both want the `Authorization` header");
+            self.diagnostics
+                .push(diagnostic.at(self.document.place(&basic.span)));
+        }
+        if let Some((node, method)) = webhook
+            .get("method")
+            .and_then(|node| Some((node, node.as_str()?)))
+            && !matches!(method, "POST" | "PUT" | "PATCH")
+        {
+            self.push(
+                node,
+                Diagnostic::error(format!("`{method}` sends no body"))
+                    .help("`POST`, `PUT` or `PATCH`"),
+            );
+        }
+        for node in webhook.get("successCodes").map_or(&[][..], Node::items) {
+            if let crate::config::node::Value::Number(code) = &node.value
+                && !code
+                    .as_u64()
+                    .is_some_and(|code| (100..=599).contains(&code))
+            {
+                self.push(node, Diagnostic::error(format!("{code} is no HTTP status")));
+            }
+        }
+        for (key, value) in webhook.get("headers").into_iter().flat_map(Node::entries) {
+            self.header(key, value);
+        }
+    }
+
+    fn header(&mut self, key: &crate::config::node::Key, value: &Node) {
+        // RFC 9110, 5.6.2: a token.
+        let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+        let place = self.document.place(&key.span);
+        if key.name.is_empty() || !key.name.chars().all(token) {
+            self.diagnostics
+                .push(Diagnostic::error(format!("`{}` is no header's name", key.name)).at(place));
+        } else if value.as_str().is_some()
+            && SECRET_HEADERS.contains(&key.name.to_lowercase().as_str())
+        {
+            self.diagnostics.conceal(self.document.place(&value.span));
+            let diagnostic = Diagnostic::error(format!("the header `{}` is a secret and cannot stand in the document", key.name))
+                .help("say where it is kept: `{env: NAME}`, `{file: PATH}` or `{secretKeyRef: {name: NAME, key: KEY}}`");
+            self.diagnostics.push(diagnostic.at(place));
+        }
+    }
+
+    /// An address that stands in the document: absolute, and without a secret in it.
+    fn address(&mut self, name: &str, node: &Node) {
+        let Some(text) = node.as_str() else { return };
+        let Some((scheme, rest)) = text.split_once("://") else {
+            let diagnostic =
+                Diagnostic::error(format!("`{name}` is no address")).help("write `https://…`");
+            return self.push(node, diagnostic);
+        };
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        if !matches!(scheme, "http" | "https") || authority.is_empty() {
+            let diagnostic =
+                Diagnostic::error(format!("`{name}` is no address")).help("write `https://…`");
+            self.push(node, diagnostic);
+        } else if authority.contains('@') {
+            self.diagnostics.conceal(self.document.place(&node.span));
+            let diagnostic = Diagnostic::error(format!("`{name}` has a password in it"))
+                .help("use `basic`, or keep the whole address elsewhere: `url: {env: NAME}`");
+            self.push(node, diagnostic);
+        } else if authority.eq_ignore_ascii_case("hooks.slack.com") {
+            self.diagnostics.conceal(self.document.place(&node.span));
+            let diagnostic = Diagnostic::error("the address of a Slack webhook is a secret")
+                .help("use `slack: {webhookUrl: {env: NAME}}`");
+            self.push(node, diagnostic);
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! From sources to a configuration.
+//!
+//! In: sources. Out: the configuration, or everything that is wrong with it. Each document is taken
+//! as far as it goes, so that one mistake hides no other.
+
+use std::sync::{Arc, LazyLock};
+
+use serde_json::Value as Json;
+
+use super::check;
+use super::decode::decode;
+use super::documents::{self, Document};
+use super::envelope::{self, Envelope, Kind};
+use super::nearest::did_you_mean;
+use super::node::Node;
+use super::receiver::manifest::Manifest;
+use super::{
+    Configuration, LoadOptions, Receiver, ReceiverSpec, Rule, RuleSpec, params, schema, shape,
+};
+use crate::diagnostic::{Diagnostic, Diagnostics, Source};
+
+static RULE: LazyLock<Json> = LazyLock::new(schema::structural::<RuleSpec>);
+static RECEIVER: LazyLock<Json> = LazyLock::new(schema::structural::<Manifest>);
+
+/// The structural schema of a kind's `spec`.
+pub(super) fn spec_schema(kind: Kind) -> &'static Json {
+    match kind {
+        Kind::Rule => &RULE,
+        Kind::Receiver => &RECEIVER,
+    }
+}
+
+/// A document of ours, and the type that it was read as, if it could be.
+struct Loaded<T> {
+    document: Document,
+    envelope: Envelope,
+    read: Option<T>,
+}
+
+/// Reads all sources. `diagnostics` may hold what was found before, when they were read.
+pub(super) fn load(
+    sources: &[Arc<Source>],
+    options: &LoadOptions,
+    mut diagnostics: Diagnostics,
+) -> Result<Configuration, Diagnostics> {
+    let mut rules = Vec::new();
+    let mut receivers = Vec::new();
+    for source in sources {
+        if source.text().trim().is_empty() {
+            diagnostics.push(Diagnostic::error(format!("{} is empty", source.name())));
+        }
+        for document in documents::read(source, &mut diagnostics) {
+            let Some(envelope) = envelope::read(&document, options, &mut diagnostics) else {
+                continue;
+            };
+            match envelope.kind {
+                Kind::Rule => rules.push(load_rule(document, envelope, &mut diagnostics)),
+                Kind::Receiver => {
+                    receivers.push(load_receiver(document, envelope, &mut diagnostics));
+                }
+            }
+        }
+    }
+    if rules.is_empty() && !diagnostics.has_errors() {
+        diagnostics.push(no_rules(sources));
+    }
+    check_together(&mut rules, &receivers, options, &mut diagnostics);
+    if diagnostics.has_errors() {
+        return Err(diagnostics.sorted());
+    }
+    Ok(Configuration {
+        rules: rules.into_iter().filter_map(|rule| rule.read).collect(),
+        receivers: receivers
+            .into_iter()
+            .filter_map(|receiver| receiver.read)
+            .collect(),
+    })
+}
+
+fn no_rules(sources: &[Arc<Source>]) -> Diagnostic {
+    let files = match sources {
+        [] => "no `.yaml` or `.yml` file was found".to_owned(),
+        [only] => format!("{} was read", only.name()),
+        several => format!("{} files were read", several.len()),
+    };
+    Diagnostic::error("there are no rules")
+        .help(format!("{files}; a rule is a document with `kind: Rule`"))
+}
+
+fn load_rule(
+    document: Document,
+    envelope: Envelope,
+    diagnostics: &mut Diagnostics,
+) -> Loaded<Rule> {
+    check::rule::check(&document, &envelope, diagnostics);
+    let read = read_spec::<RuleSpec>(&document, Kind::Rule, diagnostics).map(|spec| Rule {
+        name: envelope.full_name().into(),
+        namespace: envelope.namespace.clone(),
+        spec,
+        place: envelope.place.clone(),
+    });
+    Loaded {
+        document,
+        envelope,
+        read,
+    }
+}
+
+fn load_receiver(
+    document: Document,
+    envelope: Envelope,
+    diagnostics: &mut Diagnostics,
+) -> Loaded<Receiver> {
+    check::receiver::check(&document, diagnostics);
+    let read =
+        read_spec::<ReceiverSpec>(&document, Kind::Receiver, diagnostics).map(|spec| Receiver {
+            name: envelope.full_name().into(),
+            namespace: envelope.namespace.clone(),
+            spec,
+            place: envelope.place.clone(),
+        });
+    Loaded {
+        document,
+        envelope,
+        read,
+    }
+}
+
+/// The `spec` of a document: first all that is wrong with its shape; then, if nothing is, as its type.
+fn read_spec<T: serde::de::DeserializeOwned>(
+    document: &Document,
+    kind: Kind,
+    diagnostics: &mut Diagnostics,
+) -> Option<T> {
+    let Some(spec) = document.root.get("spec") else {
+        diagnostics.push(Diagnostic::error("`spec` is missing").at(document.place_of(&[])));
+        return None;
+    };
+    let before = diagnostics.iter().count();
+    shape::check(document, "spec", spec, spec_schema(kind), diagnostics);
+    if diagnostics.iter().count() > before {
+        return None;
+    }
+    match decode(document, spec) {
+        Ok(read) => Some(read),
+        // The checks of the receiver have said it, with both places.
+        Err(error) if error.message == super::receiver::manifest::ServiceCount.to_string() => None,
+        Err(error) => {
+            diagnostics.push(error);
+            None
+        }
+    }
+}
+
+/// What only all documents together show.
+fn check_together(
+    rules: &mut [Loaded<Rule>],
+    receivers: &[Loaded<Receiver>],
+    options: &LoadOptions,
+    diagnostics: &mut Diagnostics,
+) {
+    let rule_envelopes = rules.iter().map(|rule| &rule.envelope);
+    check::names_are_unique(
+        rule_envelopes.chain(receivers.iter().map(|receiver| &receiver.envelope)),
+        diagnostics,
+    );
+    let all = !diagnostics.has_errors();
+    let mut read: Vec<_> = rules
+        .iter_mut()
+        .filter_map(|rule| rule.read.as_mut())
+        .collect();
+    params::apply(&options.params, &mut read, all, diagnostics);
+    for Loaded {
+        document,
+        envelope,
+        read,
+    } in &*rules
+    {
+        if let Some(rule) = read {
+            check::rule::holds(rule, document, diagnostics);
+        }
+        for node in document.items_of("notify") {
+            check_notify(document, envelope, node, receivers, diagnostics);
+        }
+    }
+    former_names_are_free(rules, diagnostics);
+}
+
+fn check_notify(
+    document: &Document,
+    rule: &Envelope,
+    node: &Node,
+    receivers: &[Loaded<Receiver>],
+    diagnostics: &mut Diagnostics,
+) {
+    let Some(name) = node.as_str() else { return };
+    // Of a receiver that could not be read it is not known whether it is shared.
+    let may_notify = |receiver: &Loaded<Receiver>| {
+        let shared = receiver.read.as_ref().is_none_or(|read| read.spec.shared);
+        receiver.envelope.namespace == rule.namespace
+            || receiver.envelope.namespace.is_none() && shared
+    };
+    let visible = || receivers.iter().filter(|receiver| may_notify(receiver));
+    if visible().any(|receiver| receiver.envelope.name == name) {
+        return;
+    }
+    let names = visible().map(|receiver| receiver.envelope.name.as_str());
+    let diagnostic = Diagnostic::error(format!("there is no receiver `{name}`"));
+    let diagnostic = match receivers
+        .iter()
+        .find(|receiver| receiver.envelope.name == name)
+    {
+        Some(other) if other.envelope.namespace.is_none() => diagnostic
+            .also(
+                other.envelope.place.clone(),
+                "this one is not shared with other namespaces",
+            )
+            .help("write `shared: true` in that receiver's `spec`"),
+        Some(other) => diagnostic.also(
+            other.envelope.place.clone(),
+            "this one is in another namespace",
+        ),
+        None if receivers.is_empty() => diagnostic.help("there are no receivers in the rules path"),
+        None => diagnostic.help(did_you_mean(name, names)),
+    };
+    diagnostics.push(diagnostic.at(document.place(&node.span)));
+}
+
+/// A former name that another rule has would give one alert to two rules.
+fn former_names_are_free(rules: &[Loaded<Rule>], diagnostics: &mut Diagnostics) {
+    for rule in rules {
+        for node in rule.document.items_of("formerly") {
+            let owner = rules.iter().find(|other| {
+                other.envelope.namespace == rule.envelope.namespace
+                    && node.as_str() == Some(&other.envelope.name)
+            });
+            if let Some(owner) = owner {
+                let message = format!("`formerly`: a rule is called `{}` now", owner.envelope.name);
+                diagnostics.push(
+                    Diagnostic::error(message)
+                        .at(rule.document.place(&node.span))
+                        .also(owner.envelope.place.clone(), "this one"),
+                );
+            }
+        }
+    }
+}

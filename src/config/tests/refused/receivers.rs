@@ -1,0 +1,115 @@
+//! Receivers, and rules that name them.
+
+use super::*;
+
+#[test]
+fn a_receiver_that_does_not_exist_shows_the_nearest() {
+    let text = rule("  when: a\n  notify: [chat, caht]\n") + "---" + RECEIVER;
+    insta::assert_snapshot!(refused(&text), @"
+    error: there is no receiver `caht`
+     --> rules.yaml:7:18
+      |
+    7 |   notify: [chat, caht]
+      |                  ^^^^
+      |
+      = help: did you mean `chat`?
+    ");
+    insta::assert_snapshot!(messages(&rule("  when: a\n  notify: [chat]\n")), @"rules.yaml:7:12: there is no receiver `chat` (there are no receivers in the rules path)");
+}
+
+#[test]
+fn a_secret_in_the_document_is_refused_and_not_shown() {
+    let text = receiver(
+        "  pagerduty: {routingKey: 0123456789abcdef}
+  webhook:
+    url: https://user:hunter2@example.com/
+    headers: {Authorization: Bearer hunter2, X-Team: db}
+    bearerToken: {env: A, file: b}
+    hmac: {secret: {}}
+",
+    );
+    let report = refused(&text);
+    assert!(!report.contains("hunter2") && !report.contains("0123456789abcdef"));
+    insta::assert_snapshot!(report, @"
+    error: `routingKey` is a secret and cannot stand in the document
+     --> rules.yaml:5:27
+      |
+    5 |   pagerduty: {routingKey: ****************}
+      |                           ^^^^^^^^^^^^^^^^
+      |
+      = help: say where the secret is kept: `{env: NAME}`, `{file: PATH}` or `{secretKeyRef: {name: NAME, key: KEY}}`
+
+    error: the receiver names both `pagerduty` and `webhook`
+     --> rules.yaml:6:3
+      |
+    6 |   webhook:
+      |   ^^^^^^^
+      |
+      = help: exactly one of `slack`, `pagerduty`, `webhook`
+
+    error: `url` has a password in it
+     --> rules.yaml:7:10
+      |
+    7 |     url: *********************************
+      |          ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      |
+      = help: use `basic`, or keep the whole address elsewhere: `url: {env: NAME}`
+
+    error: the header `Authorization` is a secret and cannot stand in the document
+     --> rules.yaml:8:15
+      |
+    8 |     headers: {Authorization: **************, X-Team: db}
+      |               ^^^^^^^^^^^^^
+      |
+      = help: say where it is kept: `{env: NAME}`, `{file: PATH}` or `{secretKeyRef: {name: NAME, key: KEY}}`
+
+    error: `bearerToken` needs exactly one of `env`, `file`, `secretKeyRef`
+     --> rules.yaml:9:18
+      |
+    9 |     bearerToken: {env: A, file: b}
+      |                  ^
+
+    error: `secret` needs exactly one of `env`, `file`, `secretKeyRef`
+      --> rules.yaml:10:20
+       |
+    10 |     hmac: {secret: {}}
+       |                    ^
+    ");
+    let slack = refused(&receiver(
+        "  slack:\n    webhookUrl: https://hooks.slack.com/services/T0/B0/xyz\n",
+    ));
+    assert!(!slack.contains("xyz"));
+    insta::assert_snapshot!(slack, @"
+    error: `webhookUrl` is a secret and cannot stand in the document
+     --> rules.yaml:6:17
+      |
+    6 |     webhookUrl: ******************************************
+      |                 ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      |
+      = help: say where the secret is kept: `{env: NAME}`, `{file: PATH}` or `{secretKeyRef: {name: NAME, key: KEY}}`
+    ");
+}
+
+#[test]
+fn a_receiver_that_cannot_work_is_refused() {
+    let text = receiver(
+        "  webhook: {url: example.com, method: GET, successCodes: [200, 1000], headers: {'a b': c}}
+  groupBy: [alertname, ...]
+  groupInterval: 0s
+  limit: {notifications: 0, per: 1}
+  maxInFlight: -1
+",
+    );
+    insta::assert_snapshot!(messages(&text), @"
+    rules.yaml:5:18: `url` is no address (write `https://…`)
+    rules.yaml:5:39: `GET` sends no body (`POST`, `PUT` or `PATCH`)
+    rules.yaml:5:64: 1000 is no HTTP status
+    rules.yaml:5:81: `a b` is no header's name
+    rules.yaml:6:24: `...` stands for all labels, and alone (write `groupBy: [...]`)
+    rules.yaml:7:18: `groupInterval` is at least one second, not `0s`
+    rules.yaml:8:26: `notifications` takes a whole number, at least 1, not 0
+    rules.yaml:8:34: `per`: 1 has no unit (write `1s`, `1m` or `1h`)
+    rules.yaml:9:16: `maxInFlight` takes a whole number, at least 1, not -1
+    ");
+    insta::assert_snapshot!(messages(&receiver("  sendResolved: false\n")), @"rules.yaml:4:1: the receiver names no service (exactly one of `slack`, `pagerduty`, `webhook`)");
+}

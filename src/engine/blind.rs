@@ -1,0 +1,167 @@
+//! Notices about the bridge's own sight: a stream that is broken, a rule that cannot be evaluated.
+//! They are alerts like others, told once to the receivers of the rules that they concern.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::stream::{Health, PATIENCE};
+use super::{Effects, Engine};
+use crate::alert::{Alert, Nature, State, Texts};
+use crate::cel::{Json, Map};
+use crate::decision::{About, Reason};
+use crate::evaluate::Rule;
+use crate::names::{Fingerprint, Labels, ObjectRef, SourceKey, Uid};
+use crate::watch::Source;
+
+impl Engine {
+    /// When the next broken stream has been broken for too long.
+    pub(super) fn next_blind(&self) -> Option<Timestamp> {
+        let healths = self.streams.iter().map(|stream| &stream.health);
+        healths
+            .chain([&self.events_health])
+            .filter_map(|health| health.broken.as_ref().filter(|broken| !broken.told))
+            .filter_map(|broken| broken.since.checked_add(PATIENCE).ok())
+            .map(|at| {
+                at.saturating_add(jiff::SignedDuration::from_millis(1))
+                    .unwrap_or(at)
+            })
+            .min()
+    }
+
+    /// Tells those who rely on a stream, once, that nothing is known since it broke.
+    pub(super) fn tell_of_blindness(&mut self, effects: &mut Effects) {
+        for at in 0..self.streams.len() {
+            let source = &self.rules.sources[at];
+            let (key, kind) = (source.key.clone(), source.source.kind.clone());
+            let numbers = source.rules.clone();
+            if let Some(why) = newly_stale(&mut self.streams[at].health, self.now) {
+                self.blind(&key, &kind, &numbers, &why, effects);
+            }
+        }
+        if let Some(why) = newly_stale(&mut self.events_health, self.now) {
+            let rules = self.rules.rules.iter().enumerate();
+            let numbers: Vec<usize> = rules
+                .filter(|(_, rule)| rule.reads_events)
+                .map(|(number, _)| number)
+                .collect();
+            let source = Source::events();
+            self.blind(&source.key(), &source.kind, &numbers, &why, effects);
+        }
+    }
+
+    fn blind(
+        &mut self,
+        source: &SourceKey,
+        kind: &Arc<str>,
+        numbers: &[usize],
+        why: &str,
+        effects: &mut Effects,
+    ) {
+        let about = About {
+            source: Some(source.clone()),
+            ..About::default()
+        };
+        effects.decide(self.now, Reason::Blind(why.to_owned()), about);
+        let mut receivers = BTreeSet::new();
+        for number in numbers {
+            let rule = self.rules.rules[*number].clone();
+            let told: BTreeSet<_> = rule.receivers.iter().cloned().collect();
+            if told.is_subset(&receivers) {
+                continue;
+            }
+            receivers.extend(told);
+            let object = ObjectRef {
+                api_version: Arc::from(""),
+                kind: kind.clone(),
+                namespace: None,
+                name: Arc::from("*"),
+                uid: Uid::parse(source.as_str()),
+            };
+            self.notice(&rule, &object, source, "blind", why, effects);
+        }
+    }
+
+    /// Makes and tells a notice. Its reason is a value of its view, never part of a template.
+    pub(super) fn notice(
+        &mut self,
+        rule: &Rule,
+        object: &ObjectRef,
+        source: &SourceKey,
+        what: &str,
+        why: &str,
+        effects: &mut Effects,
+    ) {
+        let summary = match what {
+            "blind" => "blind to {{params.kind}}: {{params.notice}}",
+            _ => "can no longer be evaluated: {{params.notice}}",
+        };
+        let params = Map::new(vec![
+            ("kind".into(), Json::from(&*object.kind)),
+            ("notice".into(), Json::from(why)),
+        ]);
+        let view = Map::new(vec![("params".into(), Json::Map(params))]);
+        let now = self.now.to_string();
+        let parts = [
+            "notice",
+            what,
+            rule.name.as_str(),
+            &object.uid.to_string(),
+            &now,
+        ];
+        let alert = Alert {
+            fingerprint: Fingerprint::of(&parts),
+            rule: rule.name.clone(),
+            source: source.clone(),
+            object: object.clone(),
+            dedup_key: None,
+            nature: Nature::Occurrence,
+            state: State::Firing,
+            labels: notice_labels(rule, object, &self.cluster, what),
+            severity: rule.severity,
+            receivers: rule.receivers.clone(),
+            active_since: self.now,
+            fired_at: Some(self.now),
+            keep_since: None,
+            unknown_since: None,
+            resolution: None,
+            count: 1,
+            late: false,
+            shadow: rule.shadow,
+            texts: Texts {
+                summary: Some(summary.into()),
+                ..Texts::default()
+            },
+            view: Arc::new(Json::Map(view)),
+        };
+        let alert = self.alerts.put(alert, effects);
+        self.tell(&alert, effects);
+    }
+}
+
+/// Why a stream is newly stale, marking it as told.
+fn newly_stale(health: &mut Health, now: Timestamp) -> Option<String> {
+    let stale = health.is_stale(now);
+    let broken = health.broken.as_mut().filter(|broken| !broken.told)?;
+    if !stale {
+        return None;
+    }
+    broken.told = true;
+    Some(format!("since {}: {}", broken.since, broken.why))
+}
+
+fn notice_labels(rule: &Rule, object: &ObjectRef, cluster: &Arc<str>, what: &str) -> Labels {
+    let mut labels = Labels::new();
+    let mut put = |name: &str, value: &str| labels.insert(name.into(), value.into());
+    put("alertname", rule.name.as_str());
+    put("severity", rule.severity.as_str());
+    put("cluster", cluster);
+    put("kind", &object.kind);
+    put("name", &object.name);
+    put("bellwether", what);
+    if let Some(namespace) = &object.namespace {
+        put("namespace", namespace);
+    }
+    labels
+}

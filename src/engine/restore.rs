@@ -1,0 +1,227 @@
+//! How the engine begins: from nothing, or from what the journal kept.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::stream::{Health, Stream};
+use super::{Effects, Engine, Setup};
+use crate::alert::{Alert, Alerts, Ending, State};
+use crate::evaluate::RuleSet;
+use crate::journal::{Key, Record};
+use crate::names::{Fingerprint, RuleName, Uid};
+use crate::notify::Notify;
+use crate::outbox::Outbox;
+use crate::transition::{EventSeen, Events, ObjectSeen};
+use crate::watch::Source;
+
+impl Engine {
+    /// An engine with what a former one had written down. Nothing acts before its streams have
+    /// listed; what was decided and not delivered is delivered.
+    #[must_use]
+    pub fn restore(now: Timestamp, setup: Setup, records: Vec<(Key, Record)>) -> Self {
+        let Setup {
+            rules,
+            policies,
+            cluster,
+        } = setup;
+        let numbers = numbers(&rules);
+        let mut stored = Stored::default();
+        for (key, record) in records {
+            stored.take(key, record);
+        }
+        let alerts = stored.alerts(now, &rules);
+        let untold = untold(&alerts);
+        let notify = Notify::restore(
+            now,
+            policies.clone(),
+            stored.groups,
+            stored.members,
+            stored.limits,
+            &untold,
+        );
+        let outbox = Outbox::restore(now, &policies, stored.waiting);
+        let mut engine = Self {
+            now,
+            draining: false,
+            streams: rules.sources.iter().map(|_| Stream::default()).collect(),
+            by_key: by_key(&rules),
+            events: Events::restore(stored.events),
+            events_health: Health::default(),
+            events_known: stored.events_known,
+            late_events: Vec::new(),
+            alerts: Alerts::restore(alerts),
+            levels: HashMap::new(),
+            unknowns: super::unknown::Unknowns::default(),
+            wakes: super::wakes::Wakes::default(),
+            stalled: BTreeSet::new(),
+            stalled_wakes: Vec::new(),
+            notify,
+            outbox,
+            dirty: BTreeSet::new(),
+            dirty_events: BTreeSet::new(),
+            write_at: None,
+            unfinished: Effects::default(),
+            counts: super::status::Counts::new(rules.rules.len()),
+            numbers,
+            rules,
+            cluster,
+        };
+        engine.place(stored.sources, stored.objects);
+        engine.rearm();
+        engine
+    }
+
+    /// Gives the streams the objects that they had; what no stream watches any more is removed.
+    fn place(&mut self, sources: Vec<(Key, crate::cel::PathSet)>, objects: Vec<(Key, ObjectSeen)>) {
+        for (key, known) in sources {
+            let Key::Source(source) = &key else { continue };
+            match self.by_key.get(source) {
+                Some(at) => {
+                    self.streams[*at].known_before = Some(known.clone());
+                    self.streams[*at].known = Some(known);
+                }
+                None if *source == Source::events().key() && self.rules.reads_events() => {}
+                None => self.unfinished.remove(key),
+            }
+        }
+        for (key, seen) in objects {
+            let Key::Object(source, uid) = &key else {
+                continue;
+            };
+            let Some(&at) = self.by_key.get(source) else {
+                self.unfinished.remove(key);
+                continue;
+            };
+            for (rule, level) in seen.verdicts {
+                if let Some(&number) = self.numbers.get(&rule) {
+                    self.levels.insert((number, *uid), level);
+                }
+            }
+            self.streams[at].objects.apply(*uid, seen.object);
+        }
+    }
+
+    /// Sets the timers of the alerts again; ends those whose rule, or whose stream, is no more.
+    fn rearm(&mut self) {
+        let mut effects = std::mem::take(&mut self.unfinished);
+        let alerts: Vec<Arc<Alert>> = self.alerts.iter().cloned().collect();
+        for alert in alerts {
+            let watched = self.health_of(&alert.source).is_some();
+            match self.rule_of(&alert) {
+                Some((_, rule)) if watched => self.alerts.arm(&rule, &alert),
+                _ => {
+                    let ending = Ending::RuleRemoved;
+                    let over = self.alerts.end(self.now, &alert, ending, &mut effects);
+                    if let Some(over) = over {
+                        self.tell(&over, &mut effects);
+                    }
+                }
+            }
+        }
+        self.unfinished = effects;
+    }
+}
+
+/// The journal's records, sorted by what they are of.
+#[derive(Default)]
+struct Stored {
+    sources: Vec<(Key, crate::cel::PathSet)>,
+    objects: Vec<(Key, ObjectSeen)>,
+    events: HashMap<Uid, EventSeen>,
+    events_known: bool,
+    alerts: Vec<Arc<Alert>>,
+    groups: Vec<(crate::names::GroupKey, crate::notify::GroupRecord)>,
+    members: Vec<(
+        crate::names::ReceiverName,
+        Fingerprint,
+        crate::notify::MemberRecord,
+    )>,
+    limits: Vec<(crate::names::ReceiverName, crate::notify::LimitRecord)>,
+    waiting: Vec<crate::outbox::Waiting>,
+}
+
+impl Stored {
+    /// A record that stands under a key of another kind was not written by us; it is left out.
+    fn take(&mut self, key: Key, record: Record) {
+        match (key, record) {
+            (Key::Source(source), Record::Source(paths)) => {
+                self.events_known |= source == Source::events().key();
+                self.sources.push((Key::Source(source), paths));
+            }
+            (key @ Key::Object(..), Record::Object(seen)) => self.objects.push((key, seen)),
+            (Key::Event(uid), Record::Event(seen)) => {
+                self.events.insert(uid, seen);
+            }
+            (Key::Alert(_), Record::Alert(alert)) => self.alerts.push(alert),
+            (Key::Group(key), Record::Group(group)) => self.groups.push((key, group)),
+            (Key::Member(receiver, alert), Record::Member(member)) => {
+                self.members.push((receiver, alert, member));
+            }
+            (Key::Limit(receiver), Record::Limit(limit)) => self.limits.push((receiver, limit)),
+            (Key::Outbox(..), Record::Outbox(waiting)) => self.waiting.push(waiting),
+            _ => {}
+        }
+    }
+
+    /// The alerts, under the names that their rules have now, with no moment in the future: a
+    /// clock that was ahead must not freeze a timer.
+    fn alerts(&mut self, now: Timestamp, rules: &RuleSet) -> Vec<Arc<Alert>> {
+        let renamed: HashMap<&RuleName, &RuleName> = rules
+            .rules
+            .iter()
+            .flat_map(|rule| rule.formerly.iter().map(|former| (former, &rule.name)))
+            .collect();
+        let mut alerts = std::mem::take(&mut self.alerts);
+        for alert in &mut alerts {
+            let name = renamed
+                .get(&alert.rule)
+                .filter(|_| rules.rule(&alert.rule).is_none());
+            let ahead = [
+                Some(alert.active_since),
+                alert.keep_since,
+                alert.unknown_since,
+            ]
+            .into_iter()
+            .flatten()
+            .any(|moment| moment > now);
+            if name.is_none() && !ahead {
+                continue;
+            }
+            let alert = Arc::make_mut(alert);
+            if let Some(name) = name {
+                alert.rule = (*name).clone();
+            }
+            alert.active_since = alert.active_since.min(now);
+            alert.keep_since = alert.keep_since.map(|since| since.min(now));
+            alert.unknown_since = alert.unknown_since.map(|since| since.min(now));
+        }
+        alerts
+    }
+}
+
+/// The alerts as `notify` knew them: one that is pending again had resolved before.
+fn untold(alerts: &[Arc<Alert>]) -> BTreeMap<Fingerprint, Arc<Alert>> {
+    let known = alerts.iter().filter_map(|alert| match alert.state {
+        State::Pending if alert.resolution.is_some() => Some(Arc::new(Alert {
+            state: State::Resolved,
+            ..Alert::clone(alert)
+        })),
+        State::Pending => None,
+        State::Firing | State::Resolved => Some(alert.clone()),
+    });
+    known.map(|alert| (alert.fingerprint, alert)).collect()
+}
+
+fn numbers(rules: &RuleSet) -> HashMap<RuleName, usize> {
+    let rules = rules.rules.iter().enumerate();
+    rules.map(|(at, rule)| (rule.name.clone(), at)).collect()
+}
+
+fn by_key(rules: &RuleSet) -> HashMap<crate::names::SourceKey, usize> {
+    let sources = rules.sources.iter().enumerate();
+    sources
+        .map(|(at, watched)| (watched.key.clone(), at))
+        .collect()
+}

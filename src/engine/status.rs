@@ -1,0 +1,134 @@
+//! [`Status`]: what can be asked of a running engine, for metrics, probes and explanations.
+
+use jiff::Timestamp;
+
+use super::Engine;
+use crate::alert::{Alert, State};
+use crate::evaluate::Verdict;
+use crate::names::{ReceiverName, RuleName, SourceKey};
+use crate::watch::Source;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Counters since the start.
+#[derive(Debug, Default)]
+pub struct Counts {
+    pub transitions: u64,
+    /// By number of the rule: true, false, unknown.
+    verdicts: Vec<[u64; 3]>,
+}
+
+impl Counts {
+    pub(super) fn new(rules: usize) -> Self {
+        Self {
+            transitions: 0,
+            verdicts: vec![[0; 3]; rules],
+        }
+    }
+
+    pub(super) fn verdict(&mut self, rule: usize, verdict: &Verdict) {
+        let at = match verdict {
+            Verdict::True => 0,
+            Verdict::False => 1,
+            Verdict::Unknown(_) => 2,
+        };
+        if let Some(counts) = self.verdicts.get_mut(rule) {
+            counts[at] += 1;
+        }
+    }
+}
+
+/// A snapshot.
+#[derive(Clone, Debug, Default)]
+pub struct Status {
+    pub streams: Vec<StreamStatus>,
+    pub transitions: u64,
+    /// How often each rule was true, false, unknown.
+    pub verdicts: Vec<(RuleName, [u64; 3])>,
+    /// Pending and firing alerts by rule.
+    pub alerts: BTreeMap<(RuleName, &'static str), u64>,
+    pub outbox: Vec<(ReceiverName, usize)>,
+    pub events_retained: usize,
+    pub events_cut: u64,
+    pub retained_bytes: usize,
+}
+
+/// One stream.
+#[derive(Clone, Debug)]
+pub struct StreamStatus {
+    pub source: SourceKey,
+    pub listed: bool,
+    pub dormant: Option<String>,
+    pub broken: Option<(Timestamp, String)>,
+    pub objects: usize,
+}
+
+impl Engine {
+    /// What there is to be said now. Walks all objects: not for every step.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let mut alerts = BTreeMap::new();
+        for alert in self.alerts.iter() {
+            let state = match alert.state {
+                State::Pending => "pending",
+                State::Firing => "firing",
+                State::Resolved => continue,
+            };
+            *alerts.entry((alert.rule.clone(), state)).or_default() += 1;
+        }
+        let names = self.rules.rules.iter().map(|rule| rule.name.clone());
+        Status {
+            streams: self.stream_statuses(),
+            transitions: self.counts.transitions,
+            verdicts: names.zip(self.counts.verdicts.iter().copied()).collect(),
+            alerts,
+            outbox: self.outbox.depths(),
+            events_retained: self.events.len(),
+            events_cut: self.events.cut,
+            retained_bytes: self
+                .streams
+                .iter()
+                .map(|stream| stream.objects.retained_bytes())
+                .sum(),
+        }
+    }
+
+    /// Pending, firing, and resolved ones that somebody has not been told of.
+    pub fn alerts(&self) -> impl Iterator<Item = &Arc<Alert>> {
+        self.alerts.iter()
+    }
+
+    /// Whether every stream has completed a list, or has nothing to list.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.stream_statuses()
+            .iter()
+            .all(|stream| stream.listed || stream.dormant.is_some())
+    }
+
+    fn stream_statuses(&self) -> Vec<StreamStatus> {
+        let sources = self.rules.sources.iter().zip(&self.streams);
+        let objects = sources
+            .map(|(source, stream)| (source.key.clone(), &stream.health, stream.objects.len()));
+        let events = self.rules.reads_events().then(|| {
+            (
+                Source::events().key(),
+                &self.events_health,
+                self.events.len(),
+            )
+        });
+        objects
+            .chain(events)
+            .map(|(source, health, objects)| StreamStatus {
+                source,
+                listed: health.listed,
+                dormant: health.dormant.clone(),
+                broken: health
+                    .broken
+                    .as_ref()
+                    .map(|broken| (broken.since, broken.why.clone())),
+                objects,
+            })
+            .collect()
+    }
+}

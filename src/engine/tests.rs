@@ -1,0 +1,10 @@
+//! The engine in virtual time: a world with a clock, a cluster, receivers and a journal that
+//! keeps exactly what was persisted.
+
+mod lists;
+mod occurrences;
+mod properties;
+mod restarts;
+mod states;
+mod time;
+mod world;

@@ -1,0 +1,166 @@
+//! What must hold for every history: relists, ticks and crashes are not observable.
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::world::{World, database, rule};
+
+/// Something that happens to one of three databases, some seconds after the last thing.
+#[derive(Clone, Debug)]
+enum Happening {
+    Phase(usize, usize),
+    Version(usize, usize),
+    Delete(usize),
+    Wait(i64),
+}
+
+const PHASES: [&str; 3] = ["Running", "Failed", "Provisioning"];
+
+fn happenings() -> impl Strategy<Value = Vec<Happening>> {
+    let happening = prop_oneof![
+        4 => (0..3_usize, 0..3_usize).prop_map(|(who, phase)| Happening::Phase(who, phase)),
+        1 => (0..3_usize, 0..3_usize).prop_map(|(who, version)| Happening::Version(who, version)),
+        1 => (0..3_usize).prop_map(Happening::Delete),
+        4 => (1..200_i64).prop_map(Happening::Wait),
+    ];
+    prop::collection::vec(happening, 1..25)
+}
+
+fn rules() -> String {
+    [
+        rule("failed", "when: object.status.phase == 'Failed'\nfor: 2m"),
+        rule(
+            "not-running",
+            "when: object.status.phase != 'Running'\nkeepFiringFor: 1m",
+        ),
+        rule(
+            "upgraded",
+            "on: object.spec.version != oldObject.spec.version",
+        ),
+    ]
+    .concat()
+}
+
+/// A cluster of three databases, as far as they exist.
+#[derive(Clone, Default)]
+struct Cluster {
+    objects: [Option<Value>; 3],
+    born: u32,
+}
+
+impl Cluster {
+    /// Lets it happen in the cluster; the world hears of it if somebody watches.
+    fn happen(&mut self, happening: &Happening, world: &mut World, watched: bool) {
+        match happening {
+            Happening::Phase(who, phase) => {
+                self.get(*who)["status"]["phase"] = PHASES[*phase].into();
+                self.applied(*who, world, watched);
+            }
+            Happening::Version(who, version) => {
+                self.get(*who)["spec"]["version"] = version.to_string().into();
+                self.applied(*who, world, watched);
+            }
+            Happening::Delete(who) => {
+                if let Some(object) = self.objects[*who].take()
+                    && watched
+                {
+                    world.delete(&object);
+                }
+            }
+            Happening::Wait(seconds) => world.run_to(world.now.as_second() + seconds),
+        }
+    }
+
+    fn get(&mut self, who: usize) -> &mut Value {
+        self.objects[who].get_or_insert_with(|| {
+            self.born += 1;
+            let mut object = database(&format!("db-{who}"), json!({"phase": "Running"}));
+            object["metadata"]["uid"] = format!("db-{who}-{}", self.born).into();
+            object
+        })
+    }
+
+    fn applied(&self, who: usize, world: &mut World, watched: bool) {
+        if let Some(object) = self.objects[who].as_ref().filter(|_| watched) {
+            world.apply(object);
+        }
+    }
+
+    fn all(&self) -> Vec<Value> {
+        self.objects.iter().flatten().cloned().collect()
+    }
+}
+
+/// What was told, with a relist, a crash, or both ticks and nothing before each happening.
+fn tell(history: &[Happening], before: &dyn Fn(usize, &mut World, &Cluster)) -> World {
+    let mut world = World::listed(&rules(), &[]);
+    let mut cluster = Cluster::default();
+    for (number, happening) in history.iter().enumerate() {
+        before(number, &mut world, &cluster);
+        cluster.happen(happening, &mut world, true);
+    }
+    world.run_to(world.now.as_second() + 1000);
+    world
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_relist_inserted_anywhere_changes_nothing(history in happenings(), at in 0..25_usize) {
+        let plain = tell(&history, &|_, _, _| {});
+        let relisted = tell(&history, &|number, world, cluster| {
+            if number == at {
+                world.list(&cluster.all());
+            }
+        });
+        prop_assert_eq!(plain.told(), relisted.told());
+    }
+
+    #[test]
+    fn splitting_time_into_more_ticks_sends_nothing_else(history in happenings(), step in 1..60_i64) {
+        let plain = tell(&history, &|_, _, _| {});
+        let mut split = World::listed(&rules(), &[]);
+        let mut cluster = Cluster::default();
+        for happening in &history {
+            if let Happening::Wait(seconds) = happening {
+                split.run_to_in_steps_of(split.now.as_second() + seconds, step);
+            } else {
+                cluster.happen(happening, &mut split, true);
+            }
+        }
+        split.run_to_in_steps_of(split.now.as_second() + 1000, step);
+        prop_assert_eq!(plain.told(), split.told());
+    }
+
+    #[test]
+    fn a_crash_between_any_two_inputs_is_not_heard(history in happenings(), at in 0..25_usize) {
+        let plain = tell(&history, &|_, _, _| {});
+        let crashed = tell(&history, &|number, world, cluster| {
+            if number == at {
+                world.crash();
+                world.list_events(&[]);
+                world.list(&cluster.all());
+            }
+        });
+        prop_assert_eq!(plain.told(), crashed.told());
+    }
+
+    #[test]
+    fn every_firing_that_was_told_is_resolved_when_all_is_well(history in happenings()) {
+        let mut world = World::listed(&rules(), &[]);
+        let mut cluster = Cluster::default();
+        for happening in &history {
+            cluster.happen(happening, &mut world, true);
+        }
+        for who in 0..3 {
+            cluster.happen(&Happening::Phase(who, 0), &mut world, true);
+        }
+        world.run_to(world.now.as_second() + 100_000);
+        prop_assert_eq!(world.engine.alerts().count(), 0);
+        let told = world.told();
+        let firing = told.lines().filter(|line| line.contains(" New:")).count();
+        let resolved = told.lines().filter(|line| line.contains("Resolved Resolved:")).count();
+        prop_assert_eq!(firing, resolved, "{}", told);
+    }
+}

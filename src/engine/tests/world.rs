@@ -1,0 +1,343 @@
+//! [`World`]: everything around the engine, under the test's control.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use crate::cel::{Json, PathSet};
+use crate::config::{self, Configuration, LoadOptions};
+use crate::decision::{Decision, Reason};
+use crate::diagnostic;
+use crate::engine::{Effect, Engine, Input, Setup};
+use crate::evaluate::{ViewReads, compile};
+use crate::journal::{Key, Record};
+use crate::names::{ReceiverName, SourceKey, Uid};
+use crate::notify::{GroupBy, Notification, Policy};
+use crate::outbox::Outcome;
+use crate::transition::object_ref;
+use crate::watch::{
+    Change, Header, KubernetesEvent, Observation, Regarding, Signal, Signalled, Source,
+};
+
+/// The receiver that all rules of the tests notify.
+pub const RECEIVER: &str = "chat";
+
+pub struct World {
+    pub engine: Engine,
+    pub setup: Setup,
+    pub journal: BTreeMap<Key, Record>,
+    pub now: Timestamp,
+    pub sent: Vec<(i64, Notification)>,
+    pub decisions: Vec<Decision>,
+    /// Whether the receiver answers.
+    pub receiver_is_up: bool,
+    version: u64,
+}
+
+/// A rule about databases with this trigger.
+pub fn rule(name: &str, spec: &str) -> String {
+    let spec = spec.trim().replace('\n', "\n  ");
+    format!(
+        "apiVersion: bellwether.dev/v1alpha1\nkind: Rule\nmetadata: {{name: {name}}}\nspec:\n  \
+         watch: {{apiVersion: stable.example.com/v1, kind: DatabaseInstance}}\n  {spec}\n---\n"
+    )
+}
+
+pub fn setup(rules: &str) -> Setup {
+    let receiver = "apiVersion: bellwether.dev/v1alpha1\nkind: Receiver\n\
+                    metadata: {name: chat}\nspec: {webhook: {url: http://127.0.0.1/}}\n";
+    let text = format!("{rules}{receiver}");
+    let source = diagnostic::Source::new("rules.yaml", text);
+    let configuration = Configuration::from_sources(&[source], &LoadOptions::default())
+        .unwrap_or_else(|problems| panic!("{problems:?}"));
+    let receivers = |_: &config::Rule| vec![ReceiverName::from(RECEIVER)];
+    let view = |_: &config::Rule| ViewReads {
+        object: PathSet::of(["status.phase"]).expect("the path is well-formed"),
+        ..ViewReads::default()
+    };
+    let rules = compile(&configuration, &receivers, &view)
+        .unwrap_or_else(|problems| panic!("{problems:?}"));
+    Setup {
+        rules: Arc::new(rules),
+        policies: vec![policy()],
+        cluster: "test".into(),
+    }
+}
+
+pub fn policy() -> Policy {
+    Policy {
+        receiver: ReceiverName::from(RECEIVER),
+        group_by: GroupBy::All,
+        group_wait: SignedDuration::ZERO,
+        group_interval: SignedDuration::from_secs(1),
+        repeat_interval: SignedDuration::from_hours(4),
+        send_resolved: true,
+        limit: None,
+        max_in_flight: 1,
+        give_up_after: SignedDuration::from_hours(24),
+        heartbeat: None,
+    }
+}
+
+pub fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).expect("a small number of seconds is a timestamp")
+}
+
+/// A database with this status.
+pub fn database(name: &str, status: Value) -> Value {
+    json!({
+        "apiVersion": "stable.example.com/v1", "kind": "DatabaseInstance",
+        "metadata": {"name": name, "namespace": "prod", "uid": name, "generation": 1},
+        "spec": {"engine": "postgres", "version": "15", "replicas": 2},
+        "status": status,
+    })
+}
+
+pub fn databases() -> SourceKey {
+    Source::of("stable.example.com/v1", "DatabaseInstance").key()
+}
+
+impl World {
+    /// At second 0, with streams that have not listed.
+    pub fn new(rules: &str) -> Self {
+        let setup = setup(rules);
+        Self {
+            engine: Engine::new(at(0), setup.clone()),
+            setup,
+            journal: BTreeMap::new(),
+            now: at(0),
+            sent: Vec::new(),
+            decisions: Vec::new(),
+            receiver_is_up: true,
+            version: 0,
+        }
+    }
+
+    /// A world whose streams have listed these objects.
+    pub fn listed(rules: &str, objects: &[Value]) -> Self {
+        let mut world = Self::new(rules);
+        world.list_events(&[]);
+        world.list(objects);
+        world
+    }
+
+    /// One input, and then what time asks for at this moment.
+    pub fn input(&mut self, input: Input) {
+        self.step(input);
+        self.step(Input::Tick);
+    }
+
+    pub fn say(&mut self, signal: Signal) {
+        let source = databases();
+        self.input(Input::Signalled(Signalled { source, signal }));
+    }
+
+    pub fn say_of_events(&mut self, signal: Signal) {
+        let source = Source::events().key();
+        self.input(Input::Signalled(Signalled { source, signal }));
+    }
+
+    /// A complete list.
+    pub fn list(&mut self, objects: &[Value]) {
+        self.say(Signal::ListBegan);
+        for object in objects {
+            let observation = self.observation(object, Change::Applied);
+            self.say(Signal::Applied(observation));
+        }
+        self.say(Signal::ListEnded);
+    }
+
+    pub fn list_events(&mut self, events: &[KubernetesEvent]) {
+        self.say_of_events(Signal::ListBegan);
+        for event in events {
+            self.say_of_events(Signal::Event(event.clone()));
+        }
+        self.say_of_events(Signal::ListEnded);
+    }
+
+    pub fn apply(&mut self, object: &Value) {
+        let observation = self.observation(object, Change::Applied);
+        self.say(Signal::Applied(observation));
+    }
+
+    pub fn delete(&mut self, object: &Value) {
+        let observation = self.observation(object, Change::Deleted);
+        self.say(Signal::Deleted(observation));
+    }
+
+    /// The next version of an object, cut down to what the rules read.
+    pub fn observation(&mut self, object: &Value, change: Change) -> Observation {
+        self.version += 1;
+        let mut object = object.clone();
+        object["metadata"]["resourceVersion"] = Value::from(self.version.to_string());
+        let whole = Json::from(object);
+        let header = ["apiVersion", "kind", "metadata"];
+        let header = PathSet::of(header).expect("the paths are well-formed");
+        let paths = self.setup.rules.sources[0].paths.union(&header);
+        let uid = Uid::parse(
+            whole
+                .at(&["metadata", "uid"])
+                .and_then(Json::as_str)
+                .unwrap_or_default(),
+        );
+        Observation {
+            change,
+            header: Header {
+                uid,
+                object: object_ref(uid, &whole),
+                resource_version: self.version.to_string().into(),
+            },
+            object: paths.project(&whole),
+        }
+    }
+
+    /// Lets time run to this second, waking the engine whenever it asks for it.
+    pub fn run_to(&mut self, second: i64) {
+        self.run_to_in_steps_of(second, i64::MAX);
+    }
+
+    /// The same with a tick at least each so many seconds.
+    pub fn run_to_in_steps_of(&mut self, second: i64, step: i64) {
+        let end = at(second);
+        while self.now < end {
+            let own = at(self.now.as_second().saturating_add(step).min(second));
+            let next = self.engine.next_wake().unwrap_or(end).min(own);
+            self.now = next.max(self.now).min(end);
+            self.step(Input::Tick);
+            if next <= self.now && self.engine.next_wake().is_some_and(|wake| wake <= self.now) {
+                // What is due now and was not done waits for a stream; time goes on.
+                self.now = self.now.max(at(self.now.as_second() + 1).min(end));
+            }
+        }
+        self.step(Input::Tick);
+    }
+
+    fn step(&mut self, input: Input) {
+        let mut effects = self.engine.step(self.now, input);
+        while !effects.is_empty() {
+            let mut outcomes = Vec::new();
+            for effect in effects {
+                self.carry_out(effect, &mut outcomes);
+            }
+            effects = Vec::new();
+            for (id, outcome) in outcomes {
+                effects.extend(self.engine.step(self.now, Input::Delivered { id, outcome }));
+            }
+            if !effects.is_empty() {
+                effects.extend(self.engine.step(self.now, Input::Tick));
+            }
+        }
+    }
+
+    fn carry_out(
+        &mut self,
+        effect: Effect,
+        outcomes: &mut Vec<(crate::names::NotificationId, Outcome)>,
+    ) {
+        match effect {
+            Effect::Persist(batch) => self.persist(batch.0),
+            Effect::Decided(decision) => self.decisions.push(decision),
+            Effect::Deliver(attempt) => {
+                let notification = Notification::clone(&attempt.notification);
+                let outcome = if self.receiver_is_up {
+                    self.sent.push((self.now.as_second(), notification.clone()));
+                    Outcome::Accepted
+                } else {
+                    Outcome::Retry {
+                        after: None,
+                        why: "connection refused".to_owned(),
+                    }
+                };
+                outcomes.push((notification.id, outcome));
+            }
+        }
+    }
+
+    fn persist(&mut self, changes: Vec<(Key, Option<Record>)>) {
+        for (key, record) in changes {
+            match record {
+                Some(record) => {
+                    // The way through the file: what cannot be written and read back is lost.
+                    let text = serde_json::to_string(&record).expect("a record can be written");
+                    let record = serde_json::from_str(&text).expect("a record can be read");
+                    self.journal.insert(key, record);
+                }
+                None => {
+                    self.journal.remove(&key);
+                }
+            }
+        }
+    }
+
+    /// The process dies here and starts again with what was persisted, on the same rules.
+    pub fn crash(&mut self) {
+        let setup = self.setup.clone();
+        self.restart_with(setup);
+    }
+
+    /// The same with other rules.
+    pub fn restart_with(&mut self, setup: Setup) {
+        let records = self.journal.clone().into_iter().collect();
+        self.engine = Engine::restore(self.now, setup.clone(), records);
+        self.setup = setup;
+    }
+
+    /// What was sent so far, a line each: when, what, about what.
+    pub fn told(&self) -> String {
+        let mut text = String::new();
+        for (second, notification) in &self.sent {
+            let alerts: Vec<String> = notification
+                .alerts
+                .iter()
+                .map(|alert| format!("{} {}", alert.rule, alert.object.name))
+                .collect();
+            let _ = writeln!(
+                text,
+                "{second}s {:?} {:?}: {}",
+                notification.status,
+                notification.cause,
+                alerts.join(", ")
+            );
+        }
+        text
+    }
+
+    /// The reasons of the decisions about alerts, in order.
+    pub fn reasons(&self) -> Vec<String> {
+        let about_alerts = self.decisions.iter().filter(|decision| {
+            !matches!(
+                decision.reason,
+                Reason::Queued | Reason::Sent | Reason::Grouped
+            )
+        });
+        about_alerts
+            .map(|decision| decision.reason.to_string())
+            .collect()
+    }
+}
+
+/// A Warning about an object.
+pub fn warning(uid: &str, about: &str, count: u64, last_seen: Timestamp) -> KubernetesEvent {
+    KubernetesEvent {
+        uid: Uid::parse(uid),
+        type_: "Warning".into(),
+        reason: "FailedProvisioning".into(),
+        message: "no quota".into(),
+        count,
+        first_seen: last_seen,
+        last_seen,
+        regarding: Regarding {
+            api_version: "stable.example.com/v1".into(),
+            kind: "DatabaseInstance".into(),
+            namespace: "prod".into(),
+            name: about.into(),
+            uid: Some(Uid::parse(about)),
+        },
+        reporting_controller: "operator".into(),
+        namespace: "prod".into(),
+        name: format!("{about}.{uid}").into(),
+    }
+}

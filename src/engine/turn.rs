@@ -1,0 +1,217 @@
+//! What time does: holds end, answers that read `now` are looked at again, groups are flushed,
+//! attempts are made, and what is behind in the journal is written.
+
+use std::sync::Arc;
+
+use super::{COALESCE, Effects, Engine};
+use crate::alert::{Alert, State};
+use crate::decision::{About, Reason};
+use crate::journal::{Key, Record};
+use crate::names::{RuleName, SourceKey, Uid};
+use crate::transition::ObjectSeen;
+use crate::watch::Source;
+
+impl Engine {
+    pub(super) fn turn(&mut self, effects: &mut Effects) {
+        self.tell_of_blindness(effects);
+        self.holds(effects);
+        self.second_looks(effects);
+        self.tell_of_unknowns(effects);
+        self.flush(effects);
+        if !self.draining {
+            self.outbox.due(self.now, effects);
+        }
+        if self.draining || self.write_at.is_some_and(|at| at <= self.now) {
+            self.write_all(effects);
+        }
+    }
+
+    /// Timers of alerts. One whose stream may not be believed waits until it may.
+    fn holds(&mut self, effects: &mut Effects) {
+        while let Some(alert) = self.alerts.pop_due(self.now) {
+            let Some((number, rule)) = self.rule_of(&alert) else {
+                continue;
+            };
+            if !self.may_act(&alert.source, number) {
+                self.stall(&alert, effects);
+                continue;
+            }
+            let told = self.alerts.elapsed(&rule, self.now, &alert, effects);
+            if let Some(alert) = told {
+                self.tell(&alert, effects);
+            }
+        }
+    }
+
+    fn stall(&mut self, alert: &Arc<Alert>, effects: &mut Effects) {
+        let listed = self
+            .health_of(&alert.source)
+            .is_some_and(|health| health.listed);
+        if self.stalled.insert(alert.fingerprint) && listed {
+            let about = About {
+                rule: Some(alert.rule.clone()),
+                object: Some(alert.object.clone()),
+                alert: Some(alert.fingerprint),
+                source: Some(alert.source.clone()),
+                ..About::default()
+            };
+            effects.decide(self.now, Reason::Stale, about);
+        }
+    }
+
+    /// Looks at what stalled once more: some stream may be believed again.
+    pub(super) fn resume(&mut self) {
+        for fingerprint in std::mem::take(&mut self.stalled) {
+            if let Some(alert) = self.alerts.get(fingerprint).cloned()
+                && let Some((_, rule)) = self.rule_of(&alert)
+            {
+                self.alerts.arm(&rule, &alert);
+            }
+        }
+        for wake in std::mem::take(&mut self.stalled_wakes) {
+            self.wakes.set(wake, Some(self.now));
+        }
+    }
+
+    /// Answers that time alone may have changed.
+    fn second_looks(&mut self, effects: &mut Effects) {
+        while let Some(wake) = self.wakes.pop_due(self.now) {
+            let source = self.rules.sources[wake.stream].key.clone();
+            if self.may_act(&source, wake.rule) {
+                self.look_again(wake, effects);
+            } else {
+                self.stalled_wakes.push(wake);
+            }
+        }
+    }
+
+    /// Groups that are due go to the outbox; alerts that nobody needs any more go.
+    fn flush(&mut self, effects: &mut Effects) {
+        let mut notify = std::mem::take(&mut self.notify);
+        let held = |alert: &Alert| match self.rule_of(alert) {
+            Some((number, _)) => !self.may_act(&alert.source, number),
+            None => false,
+        };
+        let due = notify.flush(self.now, &held, effects);
+        self.notify = notify;
+        for notification in due {
+            self.outbox.push(self.now, notification, effects);
+        }
+        for fingerprint in self.notify.take_released() {
+            self.alerts.release(fingerprint, effects);
+        }
+    }
+
+    /// The rule that an alert belongs to, if it is still there.
+    pub(super) fn rule_of(&self, alert: &Alert) -> Option<(usize, Arc<crate::evaluate::Rule>)> {
+        self.numbered(&alert.rule)
+    }
+
+    pub(super) fn numbered(&self, name: &RuleName) -> Option<(usize, Arc<crate::evaluate::Rule>)> {
+        let number = *self.numbers.get(name)?;
+        Some((number, self.rules.rules[number].clone()))
+    }
+
+    /// Nothing acts on stale data: every stream that a rule reads must be believed.
+    fn may_act(&self, source: &SourceKey, number: usize) -> bool {
+        let may = self
+            .health_of(source)
+            .is_none_or(|health| health.may_act(self.now));
+        let events = !self.rule_reads_events(number) || self.events_health.may_act(self.now);
+        may && events
+    }
+
+    pub(super) fn health_of(&self, source: &SourceKey) -> Option<&super::stream::Health> {
+        if let Some(at) = self.by_key.get(source) {
+            return Some(&self.streams[*at].health);
+        }
+        (*source == Source::events().key()).then_some(&self.events_health)
+    }
+
+    /// Writes an object's state down with the effects of its transition.
+    pub(super) fn write_object(&mut self, stream: usize, uid: Uid, effects: &mut Effects) {
+        self.dirty.remove(&(stream, uid));
+        let key = Key::Object(self.rules.sources[stream].key.clone(), uid);
+        match self.streams[stream].objects.get(uid) {
+            Some(object) => {
+                let object = object.clone();
+                let verdicts = self.levels_of(stream, uid);
+                effects.put(key, Record::Object(ObjectSeen { object, verdicts }));
+            }
+            None => effects.remove(key),
+        }
+    }
+
+    fn levels_of(&self, stream: usize, uid: Uid) -> std::collections::BTreeMap<RuleName, bool> {
+        if self.levels.is_empty() {
+            return std::collections::BTreeMap::new();
+        }
+        let numbers = self.rules.sources[stream].rules.iter();
+        numbers
+            .filter_map(|number| {
+                let level = self.levels.get(&(*number, uid))?;
+                Some((self.rules.rules[*number].name.clone(), *level))
+            })
+            .collect()
+    }
+
+    /// Writes an object's state down with others, soon.
+    pub(super) fn write_later(&mut self, stream: usize, uid: Uid) {
+        self.dirty.insert((stream, uid));
+        self.write_soon();
+    }
+
+    pub(super) fn write_event(&mut self, uid: Uid, effects: &mut Effects) {
+        self.dirty_events.remove(&uid);
+        if let Some(seen) = self.events.seen(uid) {
+            effects.put(Key::Event(uid), Record::Event(seen));
+        }
+    }
+
+    pub(super) fn write_event_later(&mut self, uid: Uid) {
+        self.dirty_events.insert(uid);
+        self.write_soon();
+    }
+
+    fn write_soon(&mut self) {
+        if self.write_at.is_none() {
+            self.write_at = self.now.checked_add(COALESCE).ok();
+        }
+    }
+
+    fn write_all(&mut self, effects: &mut Effects) {
+        self.write_at = None;
+        for (stream, uid) in std::mem::take(&mut self.dirty) {
+            self.write_object(stream, uid, effects);
+        }
+        for uid in std::mem::take(&mut self.dirty_events) {
+            self.write_event(uid, effects);
+        }
+    }
+
+    /// Alerts about objects that no list names any more: what the journal lost of the object
+    /// itself, or kept of a former life.
+    pub(super) fn end_alerts_of_the_gone(&mut self, stream: usize, effects: &mut Effects) {
+        let source = &self.rules.sources[stream].key;
+        let orphans: Vec<Arc<Alert>> = self
+            .alerts
+            .iter()
+            .filter(|alert| alert.source == *source && alert.state != State::Resolved)
+            .filter(|alert| alert.nature == crate::alert::Nature::State)
+            .filter(|alert| self.streams[stream].objects.get(alert.object.uid).is_none())
+            .filter(|alert| !self.keeps_after_deletion(alert))
+            .cloned()
+            .collect();
+        for alert in orphans {
+            let ending = crate::alert::Ending::Deleted;
+            if let Some(alert) = self.alerts.end(self.now, &alert, ending, effects) {
+                self.tell(&alert, effects);
+            }
+        }
+    }
+
+    fn keeps_after_deletion(&self, alert: &Alert) -> bool {
+        self.rule_of(alert)
+            .is_some_and(|(_, rule)| rule.on_delete == crate::config::OnDelete::Keep)
+    }
+}

@@ -1,0 +1,146 @@
+//! [`Unknowns`]: which rules cannot be evaluated on which objects, since when, and whom that concerns.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Effects, Engine};
+use crate::evaluate::Trigger;
+use crate::names::Uid;
+use crate::transition::object_ref;
+
+/// How long an alert may be unknown before somebody is told.
+pub const TOLERANCE: SignedDuration = SignedDuration::from_mins(15);
+
+/// A rule, by number, and an object.
+type Pair = (usize, Uid);
+
+/// What cannot be told.
+#[derive(Debug, Default)]
+pub struct Unknowns {
+    since: HashMap<Pair, (Timestamp, Arc<str>)>,
+    by_rule: HashMap<usize, usize>,
+    timers: BTreeSet<(Timestamp, Pair)>,
+    /// Rules of which it was told that they are unknown on all their objects.
+    told: BTreeSet<usize>,
+}
+
+impl Unknowns {
+    /// A verdict was unknown. `true` if that, or the reason, is new.
+    pub(super) fn note(&mut self, now: Timestamp, pair: Pair, why: &str) -> bool {
+        if let Some((_, before)) = self.since.get_mut(&pair) {
+            let differs = **before != *why;
+            if differs {
+                *before = why.into();
+            }
+            return differs;
+        }
+        self.since.insert(pair, (now, why.into()));
+        *self.by_rule.entry(pair.0).or_default() += 1;
+        if let Ok(at) = now.checked_add(TOLERANCE) {
+            self.timers.insert((at, pair));
+        }
+        true
+    }
+
+    /// A verdict was true or false.
+    pub(super) fn known(&mut self, pair: Pair) {
+        if self.since.is_empty() {
+            return;
+        }
+        let Some((since, _)) = self.since.remove(&pair) else {
+            return;
+        };
+        self.told.remove(&pair.0);
+        if let Some(count) = self.by_rule.get_mut(&pair.0) {
+            *count = count.saturating_sub(1);
+        }
+        if let Ok(at) = since.checked_add(TOLERANCE) {
+            self.timers.remove(&(at, pair));
+        }
+    }
+
+    pub(super) fn next_wake(&self) -> Option<Timestamp> {
+        self.timers.first().map(|(at, _)| *at)
+    }
+
+    /// Why the last verdict of a rule about an object was unknown, and since when it has been.
+    #[must_use]
+    pub fn why(&self, pair: Pair) -> Option<(Timestamp, &str)> {
+        self.since.get(&pair).map(|(since, why)| (*since, &**why))
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (Pair, Timestamp, &str)> {
+        self.since
+            .iter()
+            .map(|(pair, (since, why))| (*pair, *since, &**why))
+    }
+
+    fn pop_due(&mut self, now: Timestamp) -> Option<(Pair, Arc<str>)> {
+        let (at, pair) = *self.timers.first()?;
+        if at > now {
+            return None;
+        }
+        self.timers.pop_first();
+        let (_, why) = self.since.get(&pair)?;
+        Some((pair, why.clone()))
+    }
+}
+
+impl Engine {
+    /// An alert that has been unknown for long, or a rule that is unknown on all its objects, is
+    /// told of once.
+    pub(super) fn tell_of_unknowns(&mut self, effects: &mut Effects) {
+        while self.unknowns.next_wake().is_some_and(|at| at <= self.now) {
+            let Some(((number, uid), why)) = self.unknowns.pop_due(self.now) else {
+                continue;
+            };
+            let rule = self.rules.rules[number].clone();
+            if let Some(alert) = self.alerts.active(uid, &rule.name).cloned() {
+                let object = alert.object.clone();
+                self.notice(&rule, &object, &alert.source, "unknown", &why, effects);
+                continue;
+            }
+            let everywhere = self.unknowns.by_rule.get(&number).copied().unwrap_or(0)
+                >= self.objects_of(number).max(1);
+            if everywhere && self.unknowns.told.insert(number) {
+                let Some((object, source)) = self.example(number, uid) else {
+                    continue;
+                };
+                let why = format!("{why} (on all objects that it watches)");
+                self.notice(&rule, &object, &source, "unknown", &why, effects);
+            }
+        }
+    }
+
+    fn objects_of(&self, number: usize) -> usize {
+        let streams = self.rules.sources.iter().zip(&self.streams);
+        streams
+            .filter(|(source, _)| source.rules.contains(&number))
+            .map(|(_, stream)| stream.objects.len())
+            .sum()
+    }
+
+    fn example(
+        &self,
+        number: usize,
+        uid: Uid,
+    ) -> Option<(crate::names::ObjectRef, crate::names::SourceKey)> {
+        let mut streams = self.rules.sources.iter().zip(&self.streams);
+        streams.find_map(|(source, stream)| {
+            let object = stream.objects.get(uid)?;
+            let watched = source.rules.contains(&number);
+            watched.then(|| (object_ref(uid, object), source.key.clone()))
+        })
+    }
+
+    /// Whether a rule's `when` reads Events: then the stream of Events must be believed too.
+    pub(super) fn rule_reads_events(&self, number: usize) -> bool {
+        let rule = &self.rules.rules[number];
+        match &rule.trigger {
+            Trigger::State { reads_events, .. } => *reads_events,
+            Trigger::Occurrence { .. } => rule.reads_events,
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! From a transition to verdicts: is a rule true of an object, false, or not to be told?
+//!
+//! In: a compiled [`Rule`] and a [`Moment`] (the object, the one before, an Event, the time).
+//! Out: a [`Verdict`], the moment at which it can change by time alone, and what an alert takes
+//! with it: labels, dedup key, the view for templates. It keeps no state and never fails: an
+//! expression that does is a [`Verdict::Unknown`].
+
+pub mod compile;
+pub mod moment;
+pub mod portrait;
+pub mod ruleset;
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::alert::Texts;
+use crate::cel::{Json, PathSet, Program};
+use crate::config::{OnDelete, OnStartup};
+use crate::names::{ReceiverName, RuleName, Severity};
+
+pub use compile::{ViewReads, compile};
+pub use moment::Moment;
+pub use ruleset::{RuleSet, WatchedSource};
+
+/// Whether a rule is true of an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    True,
+    False,
+    /// It cannot be told, and why. Never taken for false.
+    Unknown(String),
+}
+
+impl Verdict {
+    /// The word for metrics.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::True => "true",
+            Self::False => "false",
+            Self::Unknown(_) => "unknown",
+        }
+    }
+}
+
+/// A verdict, and until when it stands if nothing but time passes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judgement {
+    pub verdict: Verdict,
+    pub next: Option<Timestamp>,
+}
+
+/// A rule ready to be evaluated.
+#[derive(Debug)]
+pub struct Rule {
+    pub name: RuleName,
+    pub trigger: Trigger,
+    pub hold: SignedDuration,
+    pub keep_firing_for: SignedDuration,
+    pub severity: Severity,
+    pub labels: Vec<(Arc<str>, Arc<str>)>,
+    pub label_expressions: Vec<(Arc<str>, Program)>,
+    pub dedup_key: Option<Program>,
+    pub receivers: Vec<ReceiverName>,
+    pub on_delete: OnDelete,
+    pub on_startup: OnStartup,
+    pub shadow: bool,
+    pub formerly: Vec<RuleName>,
+    pub params: Json,
+    pub texts: Texts,
+    pub view: View,
+    /// What its expressions read of the object, before and now: a change of anything else does
+    /// not concern it.
+    pub watches: PathSet,
+    /// What is kept of the object for it: `watches` and what labels and templates read.
+    pub keeps: PathSet,
+    /// Whether any part of it reads `event` or `events`.
+    pub reads_events: bool,
+}
+
+/// What makes a rule's alert.
+#[derive(Debug)]
+pub enum Trigger {
+    /// `when`: active while it is true.
+    State { when: Program, reads_events: bool },
+    /// `on`: something that happened.
+    Occurrence {
+        on: Program,
+        until: Option<Program>,
+        occasion: Occasion,
+    },
+}
+
+/// When an `on` expression is evaluated, which follows from what it reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Occasion {
+    /// It reads `event`: for Events only, each time.
+    Event,
+    /// It reads `oldObject` or `change`: at each transition.
+    Transition { reads_old: bool, reads_change: bool },
+    /// It reads neither: it fires when it becomes true.
+    Becoming { reads_events: bool },
+}
+
+/// What the rule's templates, and those of its receivers, read.
+#[derive(Debug, Default)]
+pub struct View {
+    pub object: PathSet,
+    pub old_object: PathSet,
+    pub event: bool,
+    pub events: bool,
+    pub variables: Vec<(Arc<str>, Program)>,
+}
+
+impl Rule {
+    /// Whether an alert of this rule can resolve by itself.
+    #[must_use]
+    pub fn resolves(&self) -> bool {
+        match &self.trigger {
+            Trigger::State { .. } => true,
+            Trigger::Occurrence { until, .. } => until.is_some(),
+        }
+    }
+}

@@ -1,0 +1,338 @@
+//! From the documents to the [`RuleSet`]: every expression compiled, every mistake collected.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
+use super::{Occasion, Rule, RuleSet, Trigger, View};
+use crate::alert::Texts;
+use crate::cel::{Env, Json, Kind, PathSet, Problem, Program};
+use crate::config::{self, Configuration, Text};
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::names::{ReceiverName, RuleName};
+use crate::watch::Source;
+
+/// What the templates for a rule read: its own and those of its receivers. `render` knows.
+#[derive(Clone, Debug, Default)]
+pub struct ViewReads {
+    pub object: PathSet,
+    pub old_object: PathSet,
+    pub event: bool,
+    pub events: bool,
+    pub variables: BTreeSet<String>,
+}
+
+/// Compiles all rules.
+///
+/// # Errors
+/// Every mistake of every expression, each at its place.
+pub fn compile(
+    configuration: &Configuration,
+    receivers_of: &dyn Fn(&config::Rule) -> Vec<ReceiverName>,
+    view_of: &dyn Fn(&config::Rule) -> ViewReads,
+) -> Result<RuleSet, Diagnostics> {
+    let mut diagnostics = Diagnostics::default();
+    let mut rules = Vec::new();
+    for document in &configuration.rules {
+        let mut compiler = Compiler::new(document, &mut diagnostics);
+        if let Some(rule) = compiler.rule(receivers_of(document), &view_of(document)) {
+            rules.push((rule, sources(document)));
+        }
+    }
+    if diagnostics.has_errors() {
+        return Err(diagnostics);
+    }
+    Ok(RuleSet::new(rules))
+}
+
+/// What a rule watches: one stream a namespace. A tenant's rule sees its own namespace only.
+fn sources(document: &config::Rule) -> Vec<Source> {
+    let watch = &document.spec.watch;
+    let namespaces: Vec<Option<Arc<str>>> = match &document.namespace {
+        Some(own) => vec![Some(own.as_str().into())],
+        None if watch.namespaces.is_empty() => vec![None],
+        None => watch
+            .namespaces
+            .iter()
+            .map(|name| Some(name.as_str().into()))
+            .collect(),
+    };
+    namespaces
+        .into_iter()
+        .map(|namespace| Source {
+            namespace,
+            label_selector: watch.label_selector.as_deref().map(Into::into),
+            field_selector: watch.field_selector.as_deref().map(Into::into),
+            ..Source::of(watch.api_version.as_str(), watch.kind.as_str())
+        })
+        .collect()
+}
+
+/// One rule on its way.
+struct Compiler<'a> {
+    document: &'a config::Rule,
+    env: Env,
+    variables: Vec<(Arc<str>, Program)>,
+    diagnostics: &'a mut Diagnostics,
+    failed: bool,
+}
+
+impl<'a> Compiler<'a> {
+    fn new(document: &'a config::Rule, diagnostics: &'a mut Diagnostics) -> Self {
+        let mut compiler = Self {
+            document,
+            env: environment(),
+            variables: Vec::new(),
+            diagnostics,
+            failed: false,
+        };
+        for variable in &document.spec.variables {
+            if let Some(program) = compiler.expression(&variable.expression) {
+                compiler.env =
+                    std::mem::take(&mut compiler.env).define("variables", &variable.name, &program);
+                let name = Arc::from(variable.name.as_str());
+                compiler.variables.push((name, program));
+            }
+        }
+        compiler
+    }
+
+    /// The rule, or nothing where a mistake was reported.
+    fn rule(&mut self, receivers: Vec<ReceiverName>, view: &ViewReads) -> Option<Rule> {
+        let spec = &self.document.spec;
+        let trigger = self.trigger();
+        let label_expressions: Vec<_> = spec
+            .label_expressions
+            .iter()
+            .filter_map(|(name, text)| Some((name.as_str().into(), self.expression(text)?)))
+            .collect();
+        let dedup_key = spec
+            .dedup_key
+            .as_ref()
+            .and_then(|text| self.expression(text));
+        let trigger = trigger.filter(|_| !self.failed)?;
+
+        let view = self.view(view);
+        let conditions = trigger.programs();
+        let watches = object_paths(conditions.iter().copied());
+        let shown = view.variables.iter().map(|(_, program)| program);
+        let others = label_expressions.iter().map(|(_, program)| program);
+        let others: Vec<&Program> = others.chain(&dedup_key).chain(shown).collect();
+        let keeps = watches
+            .union(&object_paths(others.iter().copied()))
+            .union(&view.object)
+            .union(&view.old_object);
+        let reads_events = view.event
+            || view.events
+            || conditions
+                .iter()
+                .chain(&others)
+                .any(|program| reads(program, "event") || reads(program, "events"));
+        Some(Rule {
+            name: self.document.name.clone(),
+            hold: signed(self.document.held_for()),
+            keep_firing_for: signed(self.document.kept_firing_for()),
+            severity: spec.severity,
+            labels: literals(spec),
+            label_expressions,
+            dedup_key,
+            receivers,
+            on_delete: spec.on_delete,
+            on_startup: spec.on_startup,
+            shadow: spec.shadow,
+            formerly: formerly(self.document),
+            params: params(spec),
+            texts: texts(spec),
+            view,
+            watches,
+            keeps,
+            reads_events,
+            trigger,
+        })
+    }
+
+    fn trigger(&mut self) -> Option<Trigger> {
+        let spec = &self.document.spec;
+        if let Some(text) = &spec.when {
+            let when = self.expression(text)?;
+            self.refuse(text, &when, "`when`", &["event", "oldObject", "change"]);
+            let reads_events = reads(&when, "events");
+            return Some(Trigger::State { when, reads_events });
+        }
+        let text = spec.on.as_ref()?;
+        let on = self.expression(text)?;
+        let until = match &spec.until {
+            None => None,
+            Some(text) => {
+                let until = self.expression(text)?;
+                self.refuse(text, &until, "`until`", &["event", "oldObject", "change"]);
+                Some(until)
+            }
+        };
+        let occasion = occasion(&on);
+        Some(Trigger::Occurrence {
+            on,
+            until,
+            occasion,
+        })
+    }
+
+    /// A state is a function of what is now: it may not read what only an occurrence has.
+    fn refuse(&mut self, text: &Text, program: &Program, what: &str, names: &[&str]) {
+        for name in names.iter().filter(|name| reads(program, name)) {
+            let span = position(program.source(), name);
+            self.report(
+                text,
+                &Problem {
+                    span,
+                    message: format!(
+                        "{what} may not read `{name}`: a state is a function of what is now"
+                    ),
+                    help: Some("write it as `on:` if it is something that happens".to_owned()),
+                },
+            );
+        }
+    }
+
+    fn expression(&mut self, text: &Text) -> Option<Program> {
+        match self.env.compile(&text.text) {
+            Ok(program) => Some(program),
+            Err(problems) => {
+                for problem in &problems {
+                    self.report(text, problem);
+                }
+                None
+            }
+        }
+    }
+
+    fn report(&mut self, text: &Text, problem: &Problem) {
+        self.failed = true;
+        let mut diagnostic = Diagnostic::error(problem.message.clone());
+        if let Some(place) = text.place_of(problem.span.start, problem.span.len()) {
+            diagnostic = diagnostic.at(place);
+        }
+        if let Some(help) = &problem.help {
+            diagnostic = diagnostic.help(help.clone());
+        }
+        self.diagnostics.push(diagnostic);
+    }
+
+    fn view(&self, reads: &ViewReads) -> View {
+        View {
+            object: reads.object.clone(),
+            old_object: reads.old_object.clone(),
+            event: reads.event,
+            events: reads.events,
+            variables: self
+                .variables
+                .iter()
+                .filter(|(name, _)| reads.variables.contains(&**name))
+                .cloned()
+                .collect(),
+        }
+    }
+}
+
+/// What every expression may name.
+fn environment() -> Env {
+    Env::new()
+        .variable("object", Kind::Watched)
+        .variable("oldObject", Kind::Watched)
+        .variable("event", Kind::Watched)
+        .variable("events", Kind::Watched)
+        .variable("params", Kind::Plain)
+        .variable("now", Kind::Time)
+        .variable("change", Kind::Text)
+        .bool("late")
+}
+
+impl Trigger {
+    /// Its expressions.
+    #[must_use]
+    pub fn programs(&self) -> Vec<&Program> {
+        match self {
+            Self::State { when, .. } => vec![when],
+            Self::Occurrence { on, until, .. } => std::iter::once(on).chain(until).collect(),
+        }
+    }
+}
+
+fn occasion(on: &Program) -> Occasion {
+    let (reads_old, reads_change) = (reads(on, "oldObject"), reads(on, "change"));
+    if reads(on, "event") {
+        Occasion::Event
+    } else if reads_old || reads_change {
+        Occasion::Transition {
+            reads_old,
+            reads_change,
+        }
+    } else {
+        Occasion::Becoming {
+            reads_events: reads(on, "events"),
+        }
+    }
+}
+
+fn reads(program: &Program, root: &str) -> bool {
+    program.reads(root).is_some()
+}
+
+/// What the programs read of the object, before and now.
+fn object_paths<'p>(programs: impl Iterator<Item = &'p Program>) -> PathSet {
+    programs
+        .flat_map(|program| [program.reads("object"), program.reads("oldObject")])
+        .flatten()
+        .fold(PathSet::none(), |all, paths| all.union(paths))
+}
+
+/// Where a name stands in a source, for underlining; the whole source where a variable reads it.
+fn position(source: &str, name: &str) -> Range<usize> {
+    match source.find(name) {
+        Some(at) => at..at + name.len(),
+        None => 0..source.len(),
+    }
+}
+
+fn literals(spec: &config::RuleSpec) -> Vec<(Arc<str>, Arc<str>)> {
+    let labels = spec.labels.iter();
+    labels
+        .map(|(name, value)| (name.as_str().into(), value.as_str().into()))
+        .collect()
+}
+
+fn params(spec: &config::RuleSpec) -> Json {
+    let params = spec.params.iter();
+    Json::Map(
+        params
+            .map(|(name, value)| (Arc::from(name.as_str()), Json::from(value.clone())))
+            .collect(),
+    )
+}
+
+fn texts(spec: &config::RuleSpec) -> Texts {
+    let text = |text: &Option<Text>| text.as_ref().map(|text| text.text.as_str().into());
+    Texts {
+        summary: text(&spec.summary),
+        description: text(&spec.description),
+        runbook: spec.runbook.as_deref().map(Into::into),
+    }
+}
+
+/// The names that the rule had, in the namespace that it has.
+fn formerly(document: &config::Rule) -> Vec<RuleName> {
+    let names = document.spec.formerly.iter();
+    names
+        .map(|name| match &document.namespace {
+            Some(namespace) => RuleName::from(format!("{namespace}/{name}")),
+            None => RuleName::from(name.as_str()),
+        })
+        .collect()
+}
+
+fn signed(duration: Duration) -> SignedDuration {
+    SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
+}

@@ -1,0 +1,154 @@
+//! An alert comes in: it joins its groups, changes in them, or leaves them unheard.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::group::{Change, Group, GroupKind, Heard, group_of};
+use super::policy::Policy;
+use super::{Notify, decide, put_group, put_member};
+use crate::alert::{Alert, Nature, State};
+use crate::decision::Reason;
+use crate::engine::Effects;
+use crate::journal::Key;
+use crate::names::ReceiverName;
+
+impl Notify {
+    /// An alert fired, changed while it fires, resolved, occurred, or occurred again (with a
+    /// higher count).
+    pub fn alert(&mut self, now: Timestamp, alert: &Arc<Alert>, effects: &mut Effects) {
+        if alert.state == State::Pending {
+            return;
+        }
+        self.released.remove(&alert.fingerprint);
+        let speaks = alert.nature == Nature::Occurrence || alert.state == State::Firing;
+        let mut receivers: BTreeSet<ReceiverName> = alert.receivers.iter().cloned().collect();
+        receivers.extend(
+            self.groups_of(alert.fingerprint)
+                .map(|(receiver, _)| receiver.clone()),
+        );
+        let mut refused = Vec::new();
+        for receiver in receivers {
+            if self.update(now, &receiver, alert, effects) || !speaks {
+                continue;
+            }
+            match self.policies.get(&receiver).cloned() {
+                Some(policy) if !alert.shadow => self.join(now, &policy, alert, effects),
+                _ => refused.push(Some(receiver)),
+            }
+        }
+        if speaks && alert.receivers.is_empty() {
+            refused.push(None);
+        }
+        self.note_unheard(now, alert, &refused, effects);
+        self.release_unless_needed(alert);
+    }
+
+    /// Remembers, and says once, that the alert is not told to these receivers.
+    fn note_unheard(
+        &mut self,
+        now: Timestamp,
+        alert: &Arc<Alert>,
+        refused: &[Option<ReceiverName>],
+        effects: &mut Effects,
+    ) {
+        if refused.is_empty() {
+            self.unheard.remove(&alert.fingerprint);
+            return;
+        }
+        if alert.nature == Nature::State {
+            let known = self.unheard.insert(alert.fingerprint, Arc::clone(alert));
+            if known.is_some_and(|known| known.shadow == alert.shadow) {
+                return;
+            }
+        }
+        for receiver in refused {
+            let reason = match alert.shadow {
+                true => Reason::Shadowed,
+                false => Reason::NoReceiver,
+            };
+            decide(now, reason, alert, receiver.as_ref(), None, effects);
+        }
+    }
+
+    /// Changes the alert where the receiver already has it: in its group, or among what it
+    /// was told. Gives whether it has it.
+    fn update(
+        &mut self,
+        now: Timestamp,
+        receiver: &ReceiverName,
+        alert: &Arc<Alert>,
+        effects: &mut Effects,
+    ) -> bool {
+        let place = (alert.fingerprint, receiver.clone());
+        let Some(key) = self.places.get(&place) else {
+            return alert.nature == Nature::Occurrence && self.told.notice(receiver, alert);
+        };
+        let Some(mut group) = self.groups.remove(key) else {
+            return false;
+        };
+        match group.update(alert) {
+            Change::Nothing => {}
+            Change::News => {
+                self.bring_forward(now, &mut group, effects);
+                let until = Some((&group.key, Some(group.flush_at())));
+                decide(now, Reason::Grouped, alert, Some(receiver), until, effects);
+            }
+            Change::Withdrawn => {
+                let group = Some((&group.key, None));
+                decide(
+                    now,
+                    Reason::Cancelled,
+                    alert,
+                    Some(receiver),
+                    group,
+                    effects,
+                );
+                effects.remove(Key::Member(receiver.clone(), alert.fingerprint));
+                self.places.remove(&place);
+            }
+        }
+        self.groups.insert(group.key.clone(), group);
+        true
+    }
+
+    /// Puts an alert that the receiver has not heard of into its group.
+    pub(super) fn join(
+        &mut self,
+        now: Timestamp,
+        policy: &Policy,
+        alert: &Arc<Alert>,
+        effects: &mut Effects,
+    ) {
+        let receiver = &policy.receiver;
+        let (key, labels) = group_of(policy, alert);
+        let mut group = self.groups.remove(&key).unwrap_or_else(|| {
+            // Far in the future, so that the first alert brings it forward to its wait.
+            let never = Timestamp::MAX;
+            Group::open(key, GroupKind::Labels, receiver.clone(), labels, never)
+        });
+        group.insert(alert, Heard::Nothing);
+        put_member(&group, alert.fingerprint, Heard::Nothing, effects);
+        self.places
+            .insert((alert.fingerprint, receiver.clone()), group.key.clone());
+        self.bring_forward(now, &mut group, effects);
+        if group.flush_at() > now {
+            let until = Some((&group.key, Some(group.flush_at())));
+            decide(now, Reason::Grouped, alert, Some(receiver), until, effects);
+        }
+        self.groups.insert(group.key.clone(), group);
+    }
+
+    /// There is news in the group: it is told at the next tick, if that was not so already.
+    fn bring_forward(&mut self, now: Timestamp, group: &mut Group, effects: &mut Effects) {
+        let Some(policy) = self.policies.get(group.receiver()) else {
+            return;
+        };
+        let next = group.next_flush(policy, now);
+        if next < group.flush_at() {
+            self.schedule(group, next);
+            put_group(group, effects);
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Watching: one request that lasts minutes, and every change that comes on it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::api::WatchParams;
+use kube::client::Body;
+use kube::core::Request;
+
+use super::{Stop, Stream, now};
+use crate::watch::decode::{Item, Line};
+use crate::watch::error::{WatchError, causes};
+use crate::watch::lines::{Lines, LinesError};
+use crate::watch::request::unsendable;
+use crate::watch::resource::Resource;
+
+/// A connection that lived this long was a good one, even if nothing happened on it.
+const STEADY: Duration = Duration::from_secs(5);
+
+impl Stream {
+    /// Watches from a version that was handed over, until the server ends the request.
+    pub(super) async fn watch_from(
+        &mut self,
+        resource: &Resource,
+        version: &Arc<str>,
+    ) -> Result<(), Stop> {
+        let params = self.watch_params();
+        let mut lines = self.open_watch(resource, &params, version).await?;
+        self.recovered().await?;
+        self.changes(&mut lines).await
+    }
+
+    pub(super) fn watch_params(&self) -> WatchParams {
+        let lasts = if self.source.is_events() {
+            self.settings.watch_events
+        } else {
+            self.settings.watch
+        };
+        // Streams that were opened together should not all end together.
+        let seconds = lasts.as_secs_f64() * (0.9 + fastrand::f64() / 5.0);
+        WatchParams {
+            label_selector: self.source.label_selector.as_deref().map(str::to_owned),
+            field_selector: self.source.field_selector.as_deref().map(str::to_owned),
+            timeout: Some(whole_seconds(seconds)),
+            bookmarks: true,
+            send_initial_events: false,
+        }
+    }
+
+    pub(super) async fn open_watch(
+        &mut self,
+        resource: &Resource,
+        params: &WatchParams,
+        version: &str,
+    ) -> Result<Lines<Body>, WatchError> {
+        let request = Request::new(&resource.path)
+            .watch(params, version)
+            .map_err(|error| unsendable(&error))?;
+        let body = self
+            .cluster
+            .open_lines(request, self.settings.answer)
+            .await?;
+        self.stats.connections.increment();
+        Ok(Lines::new(body, self.settings.line_limit))
+    }
+
+    /// Hands over what comes, until the server ends the request.
+    pub(super) async fn changes(&mut self, lines: &mut Lines<Body>) -> Result<(), Stop> {
+        let opened = now();
+        loop {
+            match self.next_line(lines).await {
+                Ok(Some(Line::Item(item))) => {
+                    self.backoff.reset();
+                    let version = item.resource_version.clone();
+                    self.hand_over(item).await?;
+                    self.position = Some(version);
+                }
+                Ok(Some(Line::Bookmark {
+                    resource_version, ..
+                })) => {
+                    self.stats.bookmarks.increment();
+                    self.position = Some(resource_version);
+                }
+                Ok(Some(Line::Error(status))) => {
+                    return Err(WatchError::of_status(status, None).into());
+                }
+                Ok(None) if opened.elapsed() >= STEADY => return Ok(()),
+                // A server that accepts and ends at once is not to be asked without a pause.
+                Ok(None) => return Ok(self.pause_after_failure(Duration::ZERO).await?),
+                Err(error @ WatchError::Unreadable { .. }) => self.skip_unreadable(error)?,
+                Err(error) => return Err(error.into()),
+            }
+            if opened.elapsed() >= STEADY {
+                self.backoff.reset();
+            }
+        }
+    }
+
+    /// The next line; `None`: the server ended the request.
+    pub(super) async fn next_line(
+        &mut self,
+        lines: &mut Lines<Body>,
+    ) -> Result<Option<Line>, WatchError> {
+        let silence = self.settings.silence;
+        let text = match tokio::time::timeout(silence, lines.next()).await {
+            Ok(Ok(Some(text))) => text,
+            Ok(Ok(None)) => return Ok(None),
+            Ok(Err(LinesError::Body(error))) => {
+                let reason = causes(&error);
+                return Err(WatchError::Cut { reason });
+            }
+            Ok(Err(error @ LinesError::TooLong { .. })) => {
+                let problem = error.to_string();
+                return Err(WatchError::Unreadable { problem });
+            }
+            Err(_) => {
+                let seconds = silence.as_secs();
+                return Err(WatchError::Silent { seconds });
+            }
+        };
+        Ok(Some(self.decoder.line(&text)?))
+    }
+
+    pub(super) async fn hand_over(&self, item: Item) -> Result<(), Stop> {
+        self.stats.received.increment();
+        Ok(self.say(item.signal).await?)
+    }
+
+    /// Something unreadable may be the connection's fault: the server is asked once to send it
+    /// again. If it comes again, it is skipped, so that one object cannot hide all others.
+    fn skip_unreadable(&mut self, error: WatchError) -> Result<(), WatchError> {
+        if self.unreadable_after != self.position {
+            self.unreadable_after.clone_from(&self.position);
+            return Err(error);
+        }
+        self.stats.refused.increment();
+        tracing::warn!(source = %self.key, why = %error, "a change is skipped");
+        Ok(())
+    }
+}
+
+/// As the API takes a time: at least one second.
+fn whole_seconds(seconds: f64) -> u32 {
+    let whole = Duration::from_secs_f64(seconds).as_secs().max(1);
+    u32::try_from(whole).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,202 @@
+//! The conformance suite of CEL (`cel.dev/expr` v0.25.3), in strict mode.
+//!
+//! `tests/conformance/extract.go` made `cases.jsonl` from it; what does not pass is listed here,
+//! each with its reason, and must not grow.
+
+mod known;
+
+use bellwether::cel::{Bindings, Budget, Env, Kind, Value};
+use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
+use serde_json::Value as Tagged;
+use std::collections::{BTreeMap, BTreeSet};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Case {
+    name: String,
+    expr: String,
+    container: String,
+    disable_macros: bool,
+    check_only: bool,
+    variables: Vec<String>,
+    bindings: BTreeMap<String, Tagged>,
+    value: Option<Tagged>,
+    error: Option<String>,
+}
+
+impl Default for Case {
+    fn default() -> Case {
+        Case {
+            name: String::new(),
+            expr: String::new(),
+            container: String::new(),
+            disable_macros: false,
+            check_only: false,
+            variables: Vec::new(),
+            bindings: BTreeMap::new(),
+            value: None,
+            error: None,
+        }
+    }
+}
+
+/// The value that the suite describes.
+fn value(tagged: &Tagged) -> Value<'static> {
+    let (tag, inner) = tagged
+        .as_object()
+        .expect("a tagged value")
+        .iter()
+        .next()
+        .expect("a tag");
+    let text = || inner.as_str().expect("text");
+    match tag.as_str() {
+        "null" => Value::Null,
+        "bool" => Value::Bool(inner.as_bool().expect("a bool")),
+        "int" => Value::Int(text().parse().expect("an int")),
+        "uint" => Value::Uint(text().parse().expect("a uint")),
+        "double" => Value::Double(text().replace("Inf", "inf").parse().expect("a double")),
+        "string" => Value::text(text()),
+        "bytes" => {
+            let env = Env::new();
+            let program = env
+                .compile(&format!("base64.decode('{}')", text()))
+                .expect("base64");
+            let bindings = Bindings::new();
+            let evaluation = program.evaluate(&bindings, &mut Budget::default());
+            evaluation.result.expect("base64").into_static()
+        }
+        "type" => {
+            let env = Env::new().strict(true);
+            let program = env.compile(text()).expect("a type");
+            let bindings = Bindings::new();
+            let evaluation = program.evaluate(&bindings, &mut Budget::default());
+            evaluation.result.expect("a type").into_static()
+        }
+        "list" => Value::list(
+            inner
+                .as_array()
+                .expect("a list")
+                .iter()
+                .map(value)
+                .collect(),
+        ),
+        "map" => {
+            let entries = inner.as_array().expect("a map").iter();
+            Value::map(
+                entries
+                    .map(|entry| (value(&entry[0]), value(&entry[1])))
+                    .collect(),
+            )
+            .expect("no key twice")
+        }
+        "timestamp" => Value::Timestamp(text().parse::<Timestamp>().expect("a time")),
+        "duration" => {
+            let (seconds, nanos) = text().split_once('.').expect("seconds and nanoseconds");
+            let seconds = seconds.parse().expect("seconds");
+            let nanos: i32 = nanos.parse().expect("nanoseconds");
+            Value::Duration(SignedDuration::new(seconds, nanos))
+        }
+        other => panic!("no such tag: {other}"),
+    }
+}
+
+/// Like `==`, but 1, 1u and 1.0 are different and NaN is NaN.
+fn same(a: &Value<'_>, b: &Value<'_>) -> bool {
+    if let (Value::Double(a), Value::Double(b)) = (a, b) {
+        return a == b || (a.is_nan() && b.is_nan());
+    }
+    match (a.elements(), b.elements()) {
+        (Some(a), Some(b)) => a.len() == b.len() && a.iter().zip(&b).all(|(a, b)| same(a, b)),
+        (None, None) => match (a.pairs(), b.pairs()) {
+            (Some(a), Some(b)) => {
+                a.len() == b.len()
+                    && a.iter()
+                        .zip(&b)
+                        .all(|(a, b)| same(&a.0, &b.0) && same(&a.1, &b.1))
+            }
+            (None, None) => a.type_name() == b.type_name() && a.equals(b),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+/// Runs a case: `Err` with what was wrong.
+fn run(case: &Case) -> Result<(), String> {
+    let mut env = Env::new().strict(true).container(&case.container);
+    for name in case.variables.iter().chain(case.bindings.keys()) {
+        env = env.variable(name, Kind::Plain);
+    }
+    let bound: Vec<(String, Value<'static>)> = case
+        .bindings
+        .iter()
+        .map(|(name, tagged)| (name.clone(), value(tagged)))
+        .collect();
+    let program = match env.compile(&case.expr) {
+        Ok(program) => program,
+        Err(_) if case.error.is_some() => return Ok(()),
+        Err(problems) => return Err(format!("does not compile: {}", problems[0])),
+    };
+    if case.check_only {
+        return Ok(());
+    }
+    let mut bindings = Bindings::new();
+    for (name, value) in &bound {
+        bindings = bindings.value(name, value.clone());
+    }
+    let result = program.evaluate(&bindings, &mut Budget::default()).result;
+    match (&case.value, result) {
+        (None, Err(_)) => Ok(()),
+        (None, Ok(got)) if case.error.is_some() => Err(format!("no error, but {}", got.to_json())),
+        (None, Ok(_)) => Ok(()),
+        (Some(_), Err(error)) => Err(format!("error: {error}")),
+        (Some(wanted), Ok(got)) => {
+            let wanted = value(wanted);
+            if same(&wanted, &got) {
+                return Ok(());
+            }
+            let (got, wanted) = (
+                (got.type_name(), got.to_json()),
+                (wanted.type_name(), wanted.to_json()),
+            );
+            Err(format!(
+                "{} {} instead of {} {}",
+                got.0, got.1, wanted.0, wanted.1
+            ))
+        }
+    }
+}
+
+#[test]
+fn everything_but_the_known_cases_passes() {
+    let cases: Vec<Case> = include_str!("../conformance/cases.jsonl")
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("a case a line"))
+        .collect();
+    let known: BTreeSet<&str> = known::FAILURES.iter().map(|(name, _)| *name).collect();
+    let mut failed = BTreeSet::new();
+    let mut news = Vec::new();
+    for case in &cases {
+        if let Err(why) = run(case) {
+            failed.insert(case.name.as_str());
+            if !known.contains(case.name.as_str()) {
+                news.push(format!("{}\n    {}\n    {why}", case.name, case.expr));
+            }
+        }
+    }
+    let passed = cases.len() - failed.len();
+    println!("{passed} of {} cases pass", cases.len());
+    assert!(
+        news.is_empty(),
+        "{} of {} pass; new failures:\n{}",
+        passed,
+        cases.len(),
+        news.join("\n")
+    );
+    let mended: Vec<_> = known.difference(&failed).collect();
+    assert!(
+        mended.is_empty(),
+        "these pass now, remove them from the list: {mended:?}"
+    );
+}
