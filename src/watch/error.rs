@@ -83,8 +83,8 @@ pub enum WatchError {
         verbs: String,
     },
 
-    /// Nothing came for so long that the connection must be dead.
-    #[error("nothing came for {seconds} s, not even a bookmark: the connection is taken for dead")]
+    /// Nothing came for so long that the connection may be dead.
+    #[error("nothing came for {seconds} s: the connection is taken for dead")]
     Silent { seconds: u64 },
     #[error("the connection was cut: {reason}")]
     Cut { reason: String },

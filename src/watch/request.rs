@@ -1,6 +1,11 @@
 //! Requests to the API server: sent through the `kube` client, which knows the address, TLS and
 //! credentials; answered with bytes, or with the [`WatchError`] that a status means.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the shell: a request has a time limit"
+)]
+
 use std::time::Duration;
 
 use bytes::Bytes;

@@ -11,6 +11,11 @@
 //! Implements the "efficient detection of changes" and "streaming lists" (KEP-3157) of
 //! <https://kubernetes.io/docs/reference/using-api/api-concepts/>.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the shell: a stream is a task that sleeps between its attempts"
+)]
+
 mod changes;
 mod list;
 
@@ -47,7 +52,8 @@ pub struct WatchSettings {
     /// The same for Kubernetes Events. They have no bookmarks, so only the end of the watch
     /// shows that the connection lives.
     pub watch_events: Duration,
-    /// A connection on which nothing comes for this long is dead: bookmarks come each minute.
+    /// When nothing comes for this long, not even one of the bookmarks that come each minute, the
+    /// connection is replaced.
     pub silence: Duration,
     /// The longest line of a watch, in bytes.
     pub line_limit: usize,

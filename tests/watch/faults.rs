@@ -39,6 +39,23 @@ async fn an_api_server_that_restarts_costs_no_final_state() {
 }
 
 #[tokio::test]
+async fn an_etcd_that_restarts_costs_no_final_state() {
+    let testbed = testkit::Cluster::start().await.expect("a cluster");
+    let world = World::within(&testbed, "etcd").await;
+    world.define().await;
+    let deleted = world.database("deleted", 1).await;
+    let mut mirror = Mirror::listed(world.databases(), &world.cluster).await;
+    testbed.restart_etcd().await.expect("restarted");
+    world.database("added", 1).await;
+    world.delete(&deleted).await;
+    mirror
+        .until("the final state is seen", |m| {
+            m.health == Health::Good && m.names() == ["added"]
+        })
+        .await;
+}
+
+#[tokio::test]
 async fn a_position_that_the_server_forgot_becomes_a_new_list() {
     let testbed = testkit::Cluster::start().await.expect("a cluster");
     let proxy = CutProxy::start(testbed.address()).await.expect("a proxy");
@@ -170,9 +187,10 @@ async fn a_connection_that_falls_silent_is_replaced() {
     proxy.stall();
     world.config_map("main", 1).await;
     mirror
-        .until("the silence is noticed", |m| m.health == Health::Broken)
+        .until("nobody answers", |m| m.health == Health::Broken)
         .await;
-    insta::assert_snapshot!(mirror.broken[0], @"nothing came for 2 s, not even a bookmark: the connection is taken for dead");
+    let why = mirror.broken[0].replace(&proxy.address().to_string(), "PROXY");
+    insta::assert_snapshot!(why, @"cannot reach the API server at https://PROXY: no answer within 2 s; check that it runs, the address, and the network between");
     mirror.during(Duration::from_secs(3)).await;
     proxy.flow();
     mirror

@@ -4,6 +4,11 @@
 //! The mirror also fails on signals that contradict each other. Only what a real server will not
 //! do on request comes from a scripted one, in `refusals`.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the shell: tests wait for a real cluster"
+)]
+
 mod connect;
 mod events;
 mod faults;

@@ -207,3 +207,24 @@ async fn the_stream_is_asked_for_uncompressed_with_bookmarks_and_an_end() {
         assert!(query.contains(part), "{query}");
     }
 }
+
+#[tokio::test]
+async fn a_server_that_says_nothing_for_long_is_asked_again_without_a_word() {
+    let settings = WatchSettings {
+        silence: Duration::from_millis(300),
+        ..hasty()
+    };
+    let server = Scripted::start(|asked| match asked.before {
+        0 => open(list_of_one()),
+        1..=3 => open(vec![]),
+        _ => open(vec![added("two", 20)]),
+    })
+    .await;
+    let mut mirror = Mirror::with(&server.cluster, things(), &PathSet::all(), settings, 16);
+    mirror
+        .until("it is asked again", |m| m.object("two").is_some())
+        .await;
+    assert_eq!((mirror.lists, mirror.broken.len()), (1, 0));
+    let query = &server.asked()[4].1;
+    assert!(query.contains("resourceVersion=10"), "{query}");
+}

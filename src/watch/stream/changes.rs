@@ -1,5 +1,10 @@
 //! Watching: one request that lasts minutes, and every change that comes on it.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the shell: a watch that falls silent is noticed by the clock"
+)]
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -87,6 +92,13 @@ impl Stream {
                 Ok(None) if opened.elapsed() >= STEADY => return Ok(()),
                 // A server that accepts and ends at once is not to be asked without a pause.
                 Ok(None) => return Ok(self.pause_after_failure(Duration::ZERO).await?),
+                // Perhaps the connection is dead, perhaps this server has no bookmarks: only a new
+                // request can tell, and nothing is lost by it.
+                Err(error @ WatchError::Silent { .. }) => {
+                    tracing::debug!(source = %self.key, why = %error, "asking again");
+                    self.stats.failures.increment();
+                    return Ok(());
+                }
                 Err(error @ WatchError::Unreadable { .. }) => self.skip_unreadable(error)?,
                 Err(error) => return Err(error.into()),
             }
