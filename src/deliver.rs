@@ -303,3 +303,36 @@ fn chain(error: &reqwest::Error) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use reqwest::dns::{Name, Resolve, Resolving};
+
+    /// Answers every name with a forbidden address.
+    struct Hostile;
+
+    impl Resolve for Hostile {
+        fn resolve(&self, _: Name) -> Resolving {
+            let forbidden = guard::Forbidden([169, 254, 169, 254].into());
+            Box::pin(async move { Err(forbidden.into()) })
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_that_leads_to_a_forbidden_address_is_refused_for_good() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = Client::builder().no_proxy().dns_resolver(Arc::new(Hostile));
+        let sent = client.build().unwrap().get("http://inside.example/").send();
+        let error = sent.await.unwrap_err();
+        let outcome = failed("inside.example", &error, Duration::ZERO);
+        assert_eq!(
+            outcome,
+            Outcome::Refused {
+                why: "inside.example: 169.254.169.254 is a link-local or metadata address, \
+                      where nothing is sent"
+                    .to_owned()
+            }
+        );
+    }
+}

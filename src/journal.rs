@@ -2,6 +2,22 @@
 //!
 //! In: a [`Batch`] of records from the engine, committed whole or not at all. Out, once, at
 //! the start: everything that was committed. It decides nothing.
+//!
+//! This file holds the types, the promise ([`Journal`]) and its errors; [`Store`] keeps it in one
+//! file, [`Memory`] only while the process lives.
+
+pub mod codec;
+pub mod error;
+pub mod lock;
+pub mod memory;
+pub mod store;
+
+pub use error::JournalError;
+pub use memory::Memory;
+pub use store::Store;
+
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -57,4 +73,29 @@ impl Batch {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+
+    /// Adds what a later batch changes, so that both are committed as one.
+    pub fn append(&mut self, later: Batch) {
+        self.0.extend(later.0);
+    }
+}
+
+/// The promise: what `commit` said yes to is there after a crash, whole; what it did not say yes
+/// to is there whole or not at all.
+pub trait Journal: Send {
+    /// Everything that was committed, in the order of [`Key`].
+    ///
+    /// # Errors
+    /// The journal cannot be read, or a record in it cannot be understood.
+    fn load(&mut self) -> Result<Vec<(Key, Record)>, JournalError>;
+
+    /// Commits a batch. A later entry of one key wins. After an error the same batch may be
+    /// committed again, also together with later ones.
+    ///
+    /// `epoch` is the fence between two writers that both believe to be the only one: once a
+    /// newer epoch was seen, an older one is refused.
+    ///
+    /// # Errors
+    /// Nothing of the batch can be relied upon.
+    fn commit(&mut self, batch: &Batch, epoch: u64) -> Result<(), JournalError>;
 }

@@ -35,3 +35,5 @@ pub mod engine;
 pub mod render;
 // To Slack, PagerDuty and webhooks: attempts, and how they ended.
 pub mod deliver;
+// The shell around the engine: clock, streams, journal, deliveries, HTTP.
+pub mod live;

@@ -21,6 +21,8 @@ mod tree;
 pub mod webhook;
 
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
 mod sample;
 #[cfg(test)]
 mod tests;
@@ -102,7 +104,7 @@ fn slack(message: &mut Message, format: &Slack) -> Vec<u8> {
         Some(Text::Json(value)) => match slack::of_template(value, message, format) {
             Ok(value) => value,
             Err(why) => {
-                message.fail(why);
+                message.fail(&why);
                 slack::message(message, format, None)
             }
         },
@@ -117,7 +119,7 @@ fn pagerduty(message: &mut Message, format: &PagerDuty) -> Vec<u8> {
     let with = match expand(message, template) {
         Some(Text::Json(Value::Object(map))) => Some(Override::Payload(map)),
         Some(Text::Json(_)) => {
-            message.fail("a PagerDuty payload is a JSON object".to_owned());
+            message.fail("a PagerDuty payload is a JSON object");
             None
         }
         Some(Text::Plain(text)) => Some(Override::Summary(text)),
@@ -165,7 +167,7 @@ fn expand(message: &mut Message, template: Option<&Arc<Template>>) -> Option<Tex
             match serde_json::from_str(&expansion.text) {
                 Ok(value) => Some(Text::Json(value)),
                 Err(error) => {
-                    message.fail(format!(
+                    message.fail(&format!(
                         "{}: what it gave is not JSON: {error}",
                         template.name()
                     ));
@@ -174,7 +176,7 @@ fn expand(message: &mut Message, template: Option<&Arc<Template>>) -> Option<Tex
             }
         }
         Err(why) => {
-            message.fail(why);
+            message.fail(&why);
             None
         }
     }

@@ -97,7 +97,7 @@ pub(super) fn pagerduty(answer: &Answer) -> Outcome {
                 why.push_str(": ");
                 why.push_str(&errors.join("; "));
             }
-            if errors.iter().any(|error| error.contains("routing_key")) {
+            if errors.iter().any(|error| names_the_key(error)) {
                 why.push_str("; take the integration key of an Events API v2 integration");
             }
             Outcome::Refused { why: quoted(&why) }
@@ -128,6 +128,11 @@ pub(super) fn webhook(answer: &Answer, success: &[u16]) -> Outcome {
             why: with_body(format!("the webhook: HTTP {status}"), &answer.body),
         },
     }
+}
+
+fn names_the_key(error: &str) -> bool {
+    let error = error.to_ascii_lowercase();
+    error.contains("routing_key") || error.contains("routing key")
 }
 
 fn is_temporary(status: u16) -> bool {

@@ -16,7 +16,7 @@ const METADATA: [IpAddr; 2] = [
 /// A forbidden address was about to be connected to.
 #[derive(Debug, thiserror::Error)]
 #[error("{0} is a link-local or metadata address, where nothing is sent")]
-pub(super) struct Forbidden(IpAddr);
+pub(super) struct Forbidden(pub(super) IpAddr);
 
 /// Resolves names with the system's resolver and refuses forbidden addresses.
 pub(super) struct Guard;
@@ -78,5 +78,13 @@ mod tests {
         ] {
             assert!(check(&Url::parse(url).unwrap()).is_ok(), "{url}");
         }
+    }
+
+    #[tokio::test]
+    async fn addresses_are_checked_after_the_name_was_resolved() {
+        let addresses = Guard.resolve("localhost".parse().unwrap()).await;
+        assert!(addresses.ok().unwrap().all(|to| to.ip().is_loopback()));
+        let refused = Guard.resolve("169.254.169.254".parse().unwrap()).await;
+        assert!(refused.err().unwrap().is::<Forbidden>());
     }
 }

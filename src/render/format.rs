@@ -85,6 +85,19 @@ pub enum FormatProblem {
     NotForSlack { name: String },
 }
 
+impl FormatProblem {
+    /// What to do about it.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        match self {
+            Self::UnknownTemplate { help, .. } => help.clone(),
+            Self::Body(problem) => problem.help.clone(),
+            Self::Both => Some("remove one of them".to_owned()),
+            Self::NotForSlack { .. } => Some("name a .mrkdwn.hbs or .json.hbs file".to_owned()),
+        }
+    }
+}
+
 impl Format {
     /// Compiles what the receiver's document says.
     ///
@@ -177,4 +190,82 @@ fn find(name: &str, templates: &Templates) -> Result<Arc<Template>, FormatProble
             help,
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{self, Credential, GroupBy, LiteralOrCredential};
+    use std::num::NonZeroU32;
+    use std::time::Duration;
+
+    fn spec(service: Service, template: Option<&str>) -> ReceiverSpec {
+        ReceiverSpec {
+            service,
+            group_by: GroupBy::All,
+            group_wait: Duration::ZERO,
+            group_interval: Duration::ZERO,
+            repeat_interval: Duration::ZERO,
+            send_resolved: true,
+            limit: None,
+            max_in_flight: NonZeroU32::MIN,
+            timeout: Duration::ZERO,
+            give_up_after: Duration::ZERO,
+            heartbeat: None,
+            template: template.map(str::to_owned),
+            shared: false,
+        }
+    }
+
+    fn slack() -> Service {
+        Service::Slack(config::Slack {
+            webhook_url: Credential::Env("SLACK_URL".into()),
+            channel: None,
+            username: None,
+            icon: None,
+        })
+    }
+
+    fn webhook(body: &str) -> Service {
+        Service::Webhook(config::Webhook {
+            url: LiteralOrCredential::Literal("https://in.example".into()),
+            method: "POST".into(),
+            headers: BTreeMap::new(),
+            body: Some(body.into()),
+            content_type: "application/json".into(),
+            bearer_token: None,
+            basic: None,
+            hmac: None,
+            success_codes: Vec::new(),
+            ca_file: None,
+        })
+    }
+
+    fn problems(spec: &ReceiverSpec) -> String {
+        let mut templates = Templates::default();
+        templates.insert("short.mrkdwn.hbs", "{{title}}").unwrap();
+        templates.insert("page.html.hbs", "{{title}}").unwrap();
+        let problems = Format::of(spec, &templates).unwrap_err();
+        let told: Vec<String> = problems
+            .iter()
+            .map(|problem| format!("{problem} ({})", problem.help().unwrap_or_default()))
+            .collect();
+        told.join("\n")
+    }
+
+    #[test]
+    fn what_a_receiver_cannot_send_is_refused() {
+        insta::assert_snapshot!(problems(&spec(slack(), Some("shrt.mrkdwn.hbs"))), @r#"there is no template "shrt.mrkdwn.hbs" (did you mean "short.mrkdwn.hbs"?)"#);
+        insta::assert_snapshot!(problems(&spec(slack(), Some("page.html.hbs"))), @r#"template "page.html.hbs" writes no text that Slack shows (name a .mrkdwn.hbs or .json.hbs file)"#);
+        insta::assert_snapshot!(problems(&spec(webhook("{}"), Some("short.mrkdwn.hbs"))), @"template and webhook.body both say what is sent (remove one of them)");
+        insta::assert_snapshot!(problems(&spec(webhook("{{titel}}"), None)), @r#"webhook.body: there is no "titel" (did you mean "title"?)"#);
+    }
+
+    #[test]
+    fn a_plain_text_is_escaped_for_slack() {
+        let mut templates = Templates::default();
+        templates.insert("short.txt.hbs", "{{title}}").unwrap();
+        let format = Format::of(&spec(slack(), Some("short.txt.hbs")), &templates).unwrap();
+        assert_eq!(format.template().unwrap().target(), Target::Mrkdwn);
+    }
 }

@@ -76,8 +76,8 @@ pub const STANDARD: &[(&str, usize, usize)] = &[
     ("gte", 2, 2),
     ("lt", 2, 2),
     ("lte", 2, 2),
-    ("and", 2, usize::MAX),
-    ("or", 2, usize::MAX),
+    ("and", 2, 2),
+    ("or", 2, 2),
     ("not", 1, 1),
     ("len", 1, 1),
 ];

@@ -9,7 +9,7 @@ use super::template::{Model, Scope, Template};
 use super::{cut, model};
 use crate::alert::{Alert, Nature, State};
 use crate::names::Severity;
-use crate::notify::{Cause, Notification, Status};
+use crate::notify::{Cause, Digest, Notification, Status};
 
 /// Characters of a summary, and of a runbook's address.
 const SUMMARY: usize = 2000;
@@ -106,11 +106,11 @@ impl<'n> Message<'n> {
     fn digest_title(&self) -> String {
         let lines = &self.notification.digest;
         let held: u64 = lines.iter().map(|line| line.alerts).sum();
-        let rules = lines.len();
+        let rules = counted(lines.len() as u64, "rule");
         if self.is_resolved() {
-            format!("{held} alerts of {rules} rule(s) are over")
+            format!("{} of {rules} over", counted(held, "alert"))
         } else {
-            format!("{held} more alerts from {rules} rule(s)")
+            format!("{} from {rules}", counted(held, "more alert"))
         }
     }
 
@@ -150,6 +150,18 @@ impl<'n> Message<'n> {
     }
 }
 
+/// A number with its noun: `1 rule`, `2 rules`.
+pub(super) fn counted(number: u64, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
+}
+
+/// One line of a digest: `37 more from database-failed, 12 namespaces`.
+pub(super) fn digest_line(line: &Digest, rule: &str) -> String {
+    let namespaces = counted(line.namespaces, "namespace");
+    format!("{} more from {rule}, {namespaces}", line.alerts)
+}
+
 /// The object as a person would say it: `DatabaseInstance prod/orders`.
 pub(super) fn subject(alert: &Alert) -> String {
     format!("{} {}", alert.object.kind, place(alert))
@@ -179,7 +191,10 @@ fn severity(notification: &Notification) -> Severity {
         .filter(|a| a.state != State::Resolved);
     let worst = firing.map(|alert| alert.severity).max();
     let any = notification.alerts.iter().map(|alert| alert.severity).max();
-    worst.or(any).unwrap_or(Severity::Info)
+    worst.or(any).unwrap_or(match notification.cause {
+        Cause::Digest => Severity::Warning,
+        _ => Severity::Info,
+    })
 }
 
 /// The compiled texts of the rules: each is compiled once for a message, however many alerts
@@ -231,7 +246,7 @@ impl<'n> Texts<'n> {
             compiled
                 .map_err(|problems| {
                     let first = problems.first().map(|problem| problem.message.clone());
-                    message.fail(format!("{label}: {}", first.unwrap_or_default()));
+                    message.fail(&format!("{label}: {}", first.unwrap_or_default()));
                 })
                 .ok()
         });
@@ -241,7 +256,7 @@ impl<'n> Texts<'n> {
                 Some(expansion.text)
             }
             Err(why) => {
-                message.fail(why);
+                message.fail(&why);
                 None
             }
         }
@@ -250,8 +265,8 @@ impl<'n> Texts<'n> {
 
 impl Message<'_> {
     /// Notes a failure, each reason once.
-    pub fn fail(&mut self, why: String) {
-        let why = cut::to_characters(&why, 300);
+    pub fn fail(&mut self, why: &str) {
+        let why = cut::to_characters(why, 300);
         if !self.failures.contains(&why) {
             self.failures.push(why);
         }

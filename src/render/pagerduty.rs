@@ -7,7 +7,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::message::{Message, Told, status, subject};
+use super::message::{Message, Told, digest_line, status, subject};
 use super::{PagerDuty, cut};
 use crate::names::Fingerprint;
 use crate::notify::Cause;
@@ -89,8 +89,9 @@ fn heartbeat(message: &Message) -> Value {
 
 fn payload(message: &Message, format: &PagerDuty) -> Map<String, Value> {
     let first = message.alerts.first();
+    let about_itself = matches!(message.notification.cause, Cause::Drill | Cause::Digest);
     let summary = match message.only() {
-        Some(told) if message.notification.cause != Cause::Drill => told.summary.clone(),
+        Some(told) if !about_itself => told.summary.clone(),
         _ => message.title.clone(),
     };
     let source = match (message.only(), message.cluster()) {
@@ -136,10 +137,7 @@ fn details(message: &Message) -> Value {
         details["digest"] = lines
             .map(|line| {
                 let rule = cut::to_characters(line.rule.as_str(), FIELD);
-                json!(format!(
-                    "{} more from {rule}, {} namespace(s)",
-                    line.alerts, line.namespaces
-                ))
+                json!(digest_line(line, &rule))
             })
             .collect();
     }

@@ -15,12 +15,17 @@ use crate::cel::{PathSet, paths::Step};
 /// No more loops stand in each other: the time of an expansion is bounded by their product.
 const LOOP_LIMIT: usize = 3;
 
+/// Functions that do not look into a list or an alert that they are given.
+const SHALLOW: &[&str] = &["if", "unless", "len", "not", "and", "or"];
+
 /// One path that a template reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Read {
     /// From the roots of the model (`group.firing`); what belongs to an alert without `alert` or
     /// `alerts[]` in front (`object.status.phase`, `summary`).
     pub steps: Vec<Step>,
+    /// Only whether it is there and how many it has, as `{{#if}}` and `len` ask.
+    pub shallow: bool,
     /// Where, counted from 1 in the template's source: the expression that holds the path.
     pub line: usize,
     pub column: usize,
@@ -36,14 +41,21 @@ impl Read {
         }
     }
 
-    /// What is read below the root, if the root is one of an alert's view, which expressions see
-    /// too: `object`, `oldObject`, `event`, `events`, `related`, `variables`, `params`, `changes`.
+    /// What is read of an alert's view, by its roots, which expressions see too: `object`,
+    /// `oldObject`, `event`, `events`, `related`, `variables`, `params`, `changes`. A whole alert
+    /// (`{{json alerts}}`) reads all of it.
     #[must_use]
-    pub fn of_view(&self) -> Option<PathSet> {
-        let rest = VIEW.contains(&self.root()).then(|| &self.steps[1..])?;
-        let mut paths = PathSet::none();
-        paths.insert_steps(rest);
-        Some(paths)
+    pub fn of_view(&self) -> Vec<(&str, PathSet)> {
+        let whole = |root: &&'static str| (*root, PathSet::all());
+        match (self.root(), self.steps.len()) {
+            (root, _) if VIEW.contains(&root) => {
+                let mut paths = PathSet::none();
+                paths.insert_steps(&self.steps[1..]);
+                vec![(root, paths)]
+            }
+            ("alert", 1) | ("alerts", 1 | 2) if !self.shallow => VIEW.iter().map(whole).collect(),
+            _ => Vec::new(),
+        }
     }
 }
 
@@ -136,7 +148,7 @@ impl Walk {
                 }
             }
             Parameter::Path(path) if is_value && arity(name_of(&call.name)).is_none() => {
-                self.read(path);
+                self.read(path, false);
             }
             name => {
                 let name = name_of(name).to_owned();
@@ -163,7 +175,6 @@ impl Walk {
             let help = function::named(name).map(|f| format!("write {}", f.usage));
             let wants = match (least, most) {
                 (least, most) if least == most => format!("{least}"),
-                (least, usize::MAX) => format!("at least {least}"),
                 (least, most) => format!("{least} to {most}"),
             };
             let message = format!("{name:?} takes {wants} argument(s), {given} given");
@@ -176,14 +187,15 @@ impl Walk {
                 self.problem(format!("{name:?} has no option {option:?}"), help);
             }
         }
+        let shallow = SHALLOW.contains(&name);
         for argument in call.params.iter().chain(call.hash.values()) {
-            self.argument(argument);
+            self.argument(argument, shallow);
         }
     }
 
-    fn argument(&mut self, argument: &Parameter) {
+    fn argument(&mut self, argument: &Parameter, shallow: bool) {
         match argument {
-            Parameter::Path(path) => self.read(path),
+            Parameter::Path(path) => self.read(path, shallow),
             Parameter::Subexpression(inner) => {
                 if let TemplateElement::Expression(call) = inner.as_element() {
                     self.expression(call);
@@ -209,11 +221,11 @@ impl Walk {
                     .any(|read| read.steps.starts_with(&base));
                 self.at = at;
                 if !used {
-                    self.read(path);
+                    self.read(path, true);
                 }
             }
             ("each" | "with", Some(argument)) => {
-                self.argument(argument);
+                self.argument(argument, false);
                 self.body(&name, call, None);
             }
             _ => {
@@ -260,11 +272,12 @@ impl Walk {
         self.loops -= usize::from(loops);
     }
 
-    fn read(&mut self, path: &handlebars::Path) {
+    fn read(&mut self, path: &handlebars::Path, shallow: bool) {
         if let Some(steps) = self.resolve(path) {
             let (line, column) = self.at;
             self.reads.push(Read {
                 steps,
+                shallow,
                 line,
                 column,
             });
@@ -284,9 +297,9 @@ impl Walk {
                 _ => None,
             })
             .collect();
-        let (start, names) = self.start(raw, &names);
+        let (start, rest) = self.start(raw, &names);
         let mut steps = start?;
-        for name in names {
+        for name in rest {
             steps.push(if name.parse::<usize>().is_ok() {
                 Step::Each
             } else {
@@ -306,12 +319,12 @@ impl Walk {
             return (Some(Vec::new()), names);
         }
         let up = raw.matches("../").count();
-        let named = names.first().and_then(|first| {
+        let bound = names.first().and_then(|first| {
             let mut all = self.blocks.iter().rev().flat_map(|block| &block.names);
             all.find(|(name, _)| name == first)
         });
         if up == 0
-            && let Some((_, base)) = named
+            && let Some((_, base)) = bound
         {
             return (base.clone(), &names[1..]);
         }

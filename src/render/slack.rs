@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::cut;
 use super::escape::Target;
 use super::function::mrkdwn_link;
-use super::message::{Message, Told, place, status, subject};
+use super::message::{Message, Told, counted, digest_line, place, status, subject};
 use super::{Slack, time};
 use crate::alert::State;
 use crate::names::Severity;
@@ -111,7 +111,9 @@ fn colour(message: &Message) -> &'static str {
 
 fn headline(message: &Message) -> String {
     match message.only() {
-        Some(_) if message.is_resolved() => format!("{} resolved", message.title),
+        Some(_) if message.is_resolved() && message.notification.cause != Cause::Digest => {
+            format!("{} resolved", message.title)
+        }
         _ => message.title.clone(),
     }
 }
@@ -210,15 +212,12 @@ fn digest(message: &Message) -> Vec<Value> {
     let lines = message.notification.digest.iter().take(LISTED).map(|line| {
         let rule = Target::Mrkdwn.escape(line.rule.as_str());
         let rule = cut::mrkdwn(&rule, LINE);
-        format!(
-            "• {} more from *{rule}*, {} namespace(s)",
-            line.alerts, line.namespaces
-        )
+        format!("• {}", digest_line(line, &format!("*{rule}*")))
     });
     let mut lines: Vec<String> = lines.collect();
     let more = message.notification.digest.len() - lines.len();
     if more > 0 {
-        lines.push(format!("… and {more} more rules"));
+        lines.push(format!("… and {} more", counted(more as u64, "rule")));
     }
     vec![section(&lines.join("\n"))]
 }
@@ -289,14 +288,14 @@ const ATTACHMENTS: usize = 20;
 /// Cuts whatever Slack would refuse for its size, and fills what it would refuse for its emptiness.
 fn limit(value: &mut Value) {
     let Value::Object(map) = value else { return };
-    limit_text(map.get_mut("text"), TEXT);
+    limit_text(map, "text", TEXT);
     let mut left = BLOCKS;
     limit_blocks(map, &mut left);
     if let Some(Value::Array(attachments)) = map.get_mut("attachments") {
         attachments.truncate(ATTACHMENTS);
         for attachment in attachments.iter_mut().filter_map(Value::as_object_mut) {
-            limit_text(attachment.get_mut("fallback"), SECTION);
-            limit_text(attachment.get_mut("text"), TEXT);
+            limit_text(attachment, "fallback", SECTION);
+            limit_text(attachment, "text", TEXT);
             limit_blocks(attachment, &mut left);
         }
     }
@@ -313,31 +312,33 @@ fn limit_blocks(parent: &mut Map<String, Value>, left: &mut usize) {
             Some("header") => HEADER,
             _ => SECTION,
         };
-        limit_text_object(block.get_mut("text"), text);
+        if let Some(object) = block.get_mut("text") {
+            limit_text_object(object, text);
+        }
         for (key, most, size) in [("fields", FIELDS, FIELD), ("elements", ELEMENTS, SECTION)] {
             if let Some(Value::Array(items)) = block.get_mut(key) {
                 items.truncate(most);
                 for item in items {
-                    limit_text_object(Some(item), size);
+                    limit_text_object(item, size);
                 }
             }
         }
     }
 }
 
-fn limit_text_object(object: Option<&mut Value>, most: usize) {
-    let Some(Value::Object(object)) = object else {
+fn limit_text_object(object: &mut Value, most: usize) {
+    let Value::Object(object) = object else {
         return;
     };
     let plain = object.get("type").and_then(Value::as_str) == Some("plain_text");
     match object.get_mut("text") {
         Some(Value::String(text)) if plain => *text = filled(cut::to_characters(text, most)),
-        text => limit_text(text, most),
+        _ => limit_text(object, "text", most),
     }
 }
 
-fn limit_text(text: Option<&mut Value>, most: usize) {
-    if let Some(Value::String(text)) = text {
+fn limit_text(parent: &mut Map<String, Value>, key: &str, most: usize) {
+    if let Some(Value::String(text)) = parent.get_mut(key) {
         *text = filled(cut::mrkdwn(text, most));
     }
 }

@@ -5,11 +5,12 @@
 //! text. An absent value is written `‹missing: path›` and told to the caller. Partials,
 //! decorators and logging are refused: a template is one text that only reads its model.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use handlebars::{
     Context, Handlebars, Helper, HelperDef, Output as Sink, RenderContext, RenderError,
-    RenderErrorReason, Renderable, ScopedJson,
+    RenderErrorReason, Renderable, ScopedJson, TemplateErrorReason,
 };
 use jiff::Timestamp;
 use serde_json::Value;
@@ -17,6 +18,7 @@ use serde_json::Value;
 use super::escape::Target;
 use super::function::{Arguments, FUNCTIONS, Function, Output};
 use super::read::{self, Read};
+use crate::cel::PathSet;
 
 /// No template is longer, in bytes.
 const SOURCE_LIMIT: usize = 64 * 1024;
@@ -113,6 +115,20 @@ impl Template {
         &self.reads
     }
 
+    /// What it reads of an alert's view, by root: `object`, `oldObject`, `event`, … This is what
+    /// must be kept of an object so that the template finds it.
+    #[must_use]
+    pub fn view(&self) -> BTreeMap<String, PathSet> {
+        let mut view: BTreeMap<String, PathSet> = BTreeMap::new();
+        for read in &self.reads {
+            for (root, paths) in read.of_view() {
+                let known = view.entry(root.to_owned()).or_default();
+                *known = known.union(&paths);
+            }
+        }
+        view
+    }
+
     /// Expands the template.
     ///
     /// # Errors
@@ -189,11 +205,23 @@ fn within_bounds(source: &str) -> Result<(), TemplateProblem> {
 
 fn syntax(error: &handlebars::TemplateError) -> TemplateProblem {
     let (line, column) = error.pos().unwrap_or((1, 1));
+    let (message, help) = match error.reason() {
+        // The parser's own words list its grammar's rules.
+        TemplateErrorReason::InvalidSyntax(rules) if rules.contains("helper_block_end") => (
+            "something is not closed here".to_owned(),
+            Some("{{#if …}} ends with {{/if}}, {{#each …}} with {{/each}}".to_owned()),
+        ),
+        TemplateErrorReason::InvalidSyntax(_) => (
+            "this is not Handlebars".to_owned(),
+            Some("write {{path}} or {{function argument}}; \\{{ is a plain {{".to_owned()),
+        ),
+        other => (other.to_string(), None),
+    };
     TemplateProblem {
         line,
         column,
-        message: error.reason().to_string(),
-        help: None,
+        message,
+        help,
     }
 }
 
@@ -206,11 +234,7 @@ fn failure(name: &str, error: &RenderError) -> String {
 }
 
 /// A registry costs a few microseconds; one for each expansion needs no shared state.
-fn registry<'m>(
-    target: Target,
-    at: Option<Timestamp>,
-    missing: &'m Mutex<Vec<String>>,
-) -> Handlebars<'m> {
+fn registry(target: Target, at: Option<Timestamp>, missing: &Mutex<Vec<String>>) -> Handlebars<'_> {
     let mut registry = Handlebars::new();
     registry.register_escape_fn(move |text| target.escape(text));
     for function in FUNCTIONS {

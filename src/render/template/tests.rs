@@ -138,7 +138,8 @@ fn what_cannot_work_is_refused_with_its_place() {
     1:32: there is no function "log"
     1:46: alert.summary has nothing below it
     "#);
-    insta::assert_snapshot!(problems("{{#if title}} never closed"), @"1:27: invalid handlebars syntax: expected escape, expression, html_expression, decorator_expression, partial_expression, invert_tag, invert_chain_tag, helper_block_start, helper_block_end, decorator_block_start, partial_block_start, raw_block_start, hbs_comment, or hbs_comment_compact");
+    insta::assert_snapshot!(problems("{{#if title}} never closed"), @"1:27: something is not closed here ({{#if …}} ends with {{/if}}, {{#each …}} with {{/each}})");
+    insta::assert_snapshot!(problems("a {{title b"), @r#"1:12: this is not Handlebars (write {{path}} or {{function argument}}; \{{ is a plain {{)"#);
     insta::assert_snapshot!(problems("{{#if title}}{{/each}}"), @r#"1:14: helper "if" was opened, but "each" is closing"#);
     insta::assert_snapshot!(problems("{{#each alerts}}{{#each object.a}}{{#each b}}{{#each c}}x{{/each}}{{/each}}{{/each}}{{/each}}"), @"1:46: more than 3 loops in each other (compute the list in a variable of the rule)");
     insta::assert_snapshot!(problems(&"(".repeat(5000)), @"1:1: blocks and brackets are nested 5000 deep (they may be nested 24 deep)");
@@ -186,6 +187,29 @@ fn the_paths_that_a_template_reads_are_known() {
     assert_eq!(
         expand("{{object.metadata.labels.[app.kubernetes.io/name]}}"),
         "db"
+    );
+}
+
+#[test]
+fn what_must_be_kept_of_an_object_is_known() {
+    let view = |source| {
+        let view = compile(source, Target::Plain).unwrap().view();
+        let paths =
+            |(root, paths): (&String, &PathSet)| format!("{root}: {}", paths.paths().join(" "));
+        view.iter().map(paths).collect::<Vec<_>>().join(", ")
+    };
+    assert_eq!(
+        view(
+            "{{object.b}}{{title}}{{#each alerts}}{{object.a}}{{event.message}}{{summary}}{{/each}}"
+        ),
+        "event: message, object: a b"
+    );
+    assert!(view("{{json alerts}}").contains("object: *"));
+    assert!(view("{{#each alerts}}{{json this}}{{/each}}").contains("object: *"));
+    assert!(view("{{json alert}}").contains("oldObject: *"));
+    assert_eq!(
+        view("{{len alerts}}{{#if alert.summary}}x{{/if}}{{#if alerts}}y{{/if}}"),
+        ""
     );
 }
 

@@ -1,0 +1,177 @@
+//! The loop around the engine, its single owner: inputs in, effects out, one timer.
+//!
+//! All that has arrived is put in before time acts once ([`Input::Tick`]), so that a burst is told
+//! together. Every queue in front of it and behind it is bounded: a slow disk slows the engine, a
+//! slow engine slows the streams, and nothing piles up.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep_until};
+
+use super::clock::Clock;
+use crate::engine::{Effect, Engine, Input, Status};
+use crate::names::NotificationId;
+use crate::outbox::Outcome;
+use crate::watch::Signalled;
+
+/// How many signals are taken before time acts: no flood keeps a timer waiting.
+const BURST: usize = 1024;
+
+/// No timer fires sooner than this after a turn: a mistake in one must not eat a processor.
+const BREATH: Duration = Duration::from_millis(5);
+
+/// How long attempts that are under way may take once the bridge is asked to stop. Kubernetes
+/// kills after 30 s by default; we promise to be gone within 10.
+pub const DRAIN: Duration = Duration::from_secs(8);
+
+/// How an attempt ended, on its way to the engine.
+#[derive(Debug)]
+pub struct Ended {
+    pub id: NotificationId,
+    pub outcome: Outcome,
+}
+
+/// A question to the engine.
+#[derive(Debug)]
+pub enum Question {
+    Status(oneshot::Sender<Status>),
+    /// Whether the loop still turns.
+    Alive(oneshot::Sender<()>),
+}
+
+/// The ends of the channels that the engine is connected by.
+pub struct Wires {
+    pub signals: mpsc::Receiver<Signalled>,
+    pub ended: mpsc::UnboundedReceiver<Ended>,
+    pub questions: mpsc::Receiver<Question>,
+    /// Where effects go, a turn at a time.
+    pub turns: mpsc::Sender<Vec<Effect>>,
+    /// Completes when the bridge is asked to stop.
+    pub stop: oneshot::Receiver<()>,
+}
+
+/// The engine and what it is connected to.
+pub struct Drive {
+    engine: Engine,
+    clock: Clock,
+    wires: Wires,
+    /// Attempts handed out and not yet ended.
+    in_flight: u64,
+    /// When to stop waiting for them.
+    drained_by: Option<Instant>,
+}
+
+impl Drive {
+    #[must_use]
+    pub fn new(engine: Engine, clock: Clock, wires: Wires) -> Self {
+        Self {
+            engine,
+            clock,
+            wires,
+            in_flight: 0,
+            drained_by: None,
+        }
+    }
+
+    /// Runs until it is asked to stop and no attempt is under way, or until nobody is left to
+    /// carry out effects. Says how many attempts were left.
+    pub async fn run(mut self) -> u64 {
+        let mut inputs = Vec::new();
+        loop {
+            if self.turn(&mut inputs).await.is_err() {
+                return self.in_flight;
+            }
+            if self.drained_by.is_some() && self.in_flight == 0 {
+                return 0;
+            }
+            if !self.gather(&mut inputs).await {
+                return self.in_flight;
+            }
+        }
+    }
+
+    /// Puts the inputs in, and then the time.
+    async fn turn(&mut self, inputs: &mut Vec<Input>) -> Result<(), Gone> {
+        let mut effects = Vec::new();
+        let now = self.clock.now();
+        for input in inputs.drain(..).chain([Input::Tick]) {
+            effects.extend(self.engine.step(now, input));
+        }
+        if effects.is_empty() {
+            return Ok(());
+        }
+        let attempts = effects.iter().filter(|e| matches!(e, Effect::Deliver(_)));
+        self.in_flight += attempts.count() as u64;
+        self.wires.turns.send(effects).await.map_err(|_| Gone)
+    }
+
+    /// Waits for something to happen and takes all that has. False: waiting is over.
+    async fn gather(&mut self, inputs: &mut Vec<Input>) -> bool {
+        let wake = self.wake();
+        let draining = self.drained_by.is_some();
+        let mut signals = Vec::new();
+        tokio::select! {
+            _ = self.wires.signals.recv_many(&mut signals, BURST), if !draining => {
+                // Streams end with the bridge, never before it.
+                if signals.is_empty() {
+                    return false;
+                }
+            }
+            Some(ended) = self.wires.ended.recv() => self.ended(ended, inputs),
+            Some(question) = self.wires.questions.recv() => self.answer(question),
+            _ = &mut self.wires.stop, if !draining => {
+                self.drained_by = Some(Instant::now() + DRAIN);
+                inputs.push(Input::Draining);
+            }
+            () = until(wake) => {}
+            () = until(self.drained_by) => return false,
+        }
+        inputs.extend(signals.into_iter().map(Input::Signalled));
+        while let Ok(ended) = self.wires.ended.try_recv() {
+            self.ended(ended, inputs);
+        }
+        true
+    }
+
+    fn ended(&mut self, ended: Ended, inputs: &mut Vec<Input>) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        let Ended { id, outcome } = ended;
+        inputs.push(Input::Delivered { id, outcome });
+    }
+
+    fn answer(&self, question: Question) {
+        // Whoever asked may have gone: then nobody wants the answer.
+        match question {
+            Question::Status(reply) => drop(reply.send(self.engine.status())),
+            Question::Alive(reply) => drop(reply.send(())),
+        }
+    }
+
+    /// When the engine wants to be woken, on the runtime's clock.
+    fn wake(&mut self) -> Option<Instant> {
+        let wake = self.engine.next_wake()?;
+        Some(Instant::now() + from_now(self.clock.now(), wake).max(BREATH))
+    }
+}
+
+/// Nobody carries out effects any more.
+struct Gone;
+
+/// How long from now until then; nothing if it has passed.
+fn from_now(now: Timestamp, then: Timestamp) -> Duration {
+    /// Longer than any timer of the runtime takes; whoever wakes early looks again.
+    const LONGEST: SignedDuration = SignedDuration::from_hours(24);
+    let wait = then
+        .duration_since(now)
+        .clamp(SignedDuration::ZERO, LONGEST);
+    wait.unsigned_abs()
+}
+
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}

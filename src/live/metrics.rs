@@ -1,0 +1,151 @@
+//! `/metrics`: counted as it happens, or read from the engine's status when somebody asks.
+//!
+//! Names follow Prometheus' conventions: `bellwether_` first, the unit last, `_total` for counters
+//! (which the encoder adds).
+
+mod snapshot;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+
+pub use snapshot::Streams;
+
+use crate::decision::Decision;
+use crate::engine::Status;
+use crate::outbox::Outcome;
+
+/// One label, by name.
+type Label = (&'static str, String);
+type Counters<const N: usize> = Family<[Label; N], Counter>;
+
+/// Everything that `/metrics` shows. Clones count together.
+#[derive(Clone)]
+pub struct Metrics {
+    registry: Arc<Registry>,
+    decisions: Counters<1>,
+    sends: Counters<2>,
+    journal_commits: Counter,
+    journal_failures: Counter,
+    journal_commit_seconds: Histogram,
+    journal_unsaved: Gauge,
+}
+
+impl Metrics {
+    /// All counters at zero.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut metrics = Self {
+            registry: Arc::default(),
+            decisions: Family::default(),
+            sends: Family::default(),
+            journal_commits: Counter::default(),
+            journal_failures: Counter::default(),
+            journal_commit_seconds: Histogram::new(exponential_buckets(0.000_5, 2.0, 14)),
+            journal_unsaved: Gauge::default(),
+        };
+        metrics.registry = Arc::new(metrics.registered());
+        metrics
+    }
+
+    fn registered(&self) -> Registry {
+        let mut registry = Registry::with_prefix("bellwether");
+        let version = [("version", env!("CARGO_PKG_VERSION"))];
+        registry.register("build", "This program", Info::new(version));
+        registry.register(
+            "decisions",
+            "Decisions by reason: why an alert was told, or was not",
+            self.decisions.clone(),
+        );
+        registry.register(
+            "sends",
+            "Attempts by receiver and outcome",
+            self.sends.clone(),
+        );
+        registry.register(
+            "journal_commits",
+            "Commits to the state file",
+            self.journal_commits.clone(),
+        );
+        registry.register(
+            "journal_failures",
+            "Commits to the state file that failed",
+            self.journal_failures.clone(),
+        );
+        registry.register_with_unit(
+            "journal_commit",
+            "How long a commit took",
+            Unit::Seconds,
+            self.journal_commit_seconds.clone(),
+        );
+        registry.register(
+            "journal_unsaved_records",
+            "Records that are not on disk because the state file cannot be written",
+            self.journal_unsaved.clone(),
+        );
+        registry
+    }
+
+    /// Counts a decision.
+    pub fn decided(&self, decision: &Decision) {
+        let reason = [("reason", decision.reason.name().to_owned())];
+        self.decisions.get_or_create(&reason).inc();
+    }
+
+    /// Counts an attempt.
+    pub fn attempted(&self, receiver: &str, outcome: &Outcome) {
+        let outcome = match outcome {
+            Outcome::Accepted => "accepted",
+            Outcome::Retry { .. } => "retry",
+            Outcome::Refused { .. } => "refused",
+        };
+        let labels = [
+            ("receiver", receiver.to_owned()),
+            ("outcome", outcome.to_owned()),
+        ];
+        self.sends.get_or_create(&labels).inc();
+    }
+
+    /// Counts a commit and how long it took.
+    pub fn committed(&self, took: Duration) {
+        self.journal_commits.inc();
+        self.journal_commit_seconds.observe(took.as_secs_f64());
+    }
+
+    /// Counts a commit that failed.
+    pub fn commit_failed(&self) {
+        self.journal_failures.inc();
+    }
+
+    /// How many records are in memory only.
+    pub fn unsaved(&self, unsaved: usize) {
+        self.journal_unsaved
+            .set(i64::try_from(unsaved).unwrap_or(i64::MAX));
+    }
+
+    /// All of it, in the text format of
+    /// [OpenMetrics](https://github.com/prometheus/OpenMetrics/blob/main/specification/OpenMetrics.md).
+    #[must_use]
+    pub fn text(&self, status: &Status, streams: &Streams) -> String {
+        let mut text = String::new();
+        let now = snapshot::registry(status, streams);
+        encode_registry(&mut text, &self.registry)
+            .and_then(|()| encode_registry(&mut text, &now))
+            .and_then(|()| encode_eof(&mut text))
+            .expect("a String takes any text");
+        text
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
