@@ -28,7 +28,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::alert::Alerts;
 use crate::evaluate::RuleSet;
-use crate::names::{Fingerprint, NotificationId, SourceKey, Uid};
+use crate::names::{Fingerprint, NotificationId, ReceiverName, SourceKey, Uid};
 use crate::notify::{Notify, Policy};
 use crate::outbox::{Outbox, Outcome};
 use crate::transition::Events;
@@ -96,6 +96,7 @@ pub struct Engine {
     stalled: BTreeSet<Fingerprint>,
     stalled_wakes: Vec<wakes::Wake>,
 
+    receivers: Vec<ReceiverName>,
     notify: Notify,
     outbox: Outbox,
 

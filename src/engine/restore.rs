@@ -57,6 +57,7 @@ impl Engine {
             wakes: super::wakes::Wakes::default(),
             stalled: BTreeSet::new(),
             stalled_wakes: Vec::new(),
+            receivers: policies.into_iter().map(|policy| policy.receiver).collect(),
             notify,
             outbox,
             dirty: BTreeSet::new(),

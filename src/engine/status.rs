@@ -82,7 +82,7 @@ impl Engine {
             transitions: self.counts.transitions,
             verdicts: names.zip(self.counts.verdicts.iter().copied()).collect(),
             alerts,
-            outbox: self.outbox.depths(),
+            outbox: self.depths(),
             events_retained: self.events.len(),
             events_cut: self.events.cut,
             retained_bytes: self
@@ -104,6 +104,13 @@ impl Engine {
         self.stream_statuses()
             .iter()
             .all(|stream| stream.listed || stream.dormant.is_some())
+    }
+
+    fn depths(&self) -> Vec<(ReceiverName, usize)> {
+        let receivers = self.receivers.iter();
+        receivers
+            .map(|receiver| (receiver.clone(), self.outbox.depth(receiver)))
+            .collect()
     }
 
     fn stream_statuses(&self) -> Vec<StreamStatus> {
