@@ -26,6 +26,9 @@ pub mod project;
 pub mod time;
 pub mod value;
 
+#[cfg(test)]
+mod tests;
+
 pub use changed::{Changes, PathIndex};
 pub use env::{Env, Kind, Problem};
 pub use error::{ErrorKind, EvalError};

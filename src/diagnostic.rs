@@ -188,11 +188,20 @@ pub struct Diagnostics {
     list: Vec<Diagnostic>,
     /// What no report may show.
     secrets: Vec<Place>,
+    /// How many there were beyond [`MOST`].
+    left_out: usize,
 }
+
+/// Nobody reads more; a file that is another kind of file altogether would have a problem a line.
+const MOST: usize = 1_000;
 
 impl Diagnostics {
     pub fn push(&mut self, diagnostic: Diagnostic) {
-        self.list.push(diagnostic);
+        if self.list.len() < MOST {
+            self.list.push(diagnostic);
+        } else {
+            self.left_out += 1;
+        }
     }
 
     /// Keeps a stretch of a source out of every report: a secret that stands there by mistake.
@@ -215,10 +224,13 @@ impl Diagnostics {
     /// For people. Colour is for terminals, and only if asked for.
     #[must_use]
     pub fn human(&self, colour: bool) -> String {
-        let reports: Vec<_> = self
+        let mut reports: Vec<_> = self
             .iter()
             .map(|d| human::render(d, &self.secrets, colour))
             .collect();
+        if self.left_out > 0 {
+            reports.push(format!("and {} more", self.left_out));
+        }
         reports.join("\n\n")
     }
 
@@ -237,7 +249,7 @@ impl Diagnostics {
     /// Whether anything refuses the configuration.
     #[must_use]
     pub fn has_errors(&self) -> bool {
-        self.list.iter().any(|d| d.level == Level::Error)
+        self.left_out > 0 || self.list.iter().any(|d| d.level == Level::Error)
     }
 
     #[must_use]
@@ -261,7 +273,9 @@ impl std::error::Error for Diagnostics {}
 
 impl Extend<Diagnostic> for Diagnostics {
     fn extend<I: IntoIterator<Item = Diagnostic>>(&mut self, diagnostics: I) {
-        self.list.extend(diagnostics);
+        for diagnostic in diagnostics {
+            self.push(diagnostic);
+        }
     }
 }
 
@@ -342,6 +356,15 @@ mod tests {
         ::error file=rules/a%2Cb.yaml,line=1,col=4::100%25 wrong%0Awrite `50`
         ::warning file=rules/a%2Cb.yaml,line=2,col=1::`b` is%0Aodd
         ");
+    }
+
+    #[test]
+    fn a_flood_is_cut_and_still_refuses() {
+        let mut diagnostics = Diagnostics::default();
+        diagnostics.extend((0..MOST).map(|n| Diagnostic::warning(n.to_string())));
+        assert!(!diagnostics.has_errors());
+        diagnostics.push(Diagnostic::error("the last"));
+        assert!(diagnostics.has_errors() && diagnostics.human(false).ends_with("and 1 more"));
     }
 
     #[test]

@@ -2,13 +2,31 @@
 //!
 //! In: notifications, outcomes of attempts, time. Out: the attempts that are due now. It
 //! talks to nobody: the shell makes the attempt and comes back with its [`Outcome`].
+//!
+//! What is under way is known to memory alone: after a restart everything that waits is
+//! attempted again, under the same id. That an attempt was begun is written down before it is.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::notify::Notification;
+use crate::decision::{About, Reason};
+use crate::engine::Effects;
+use crate::journal::{Key, Record};
+use crate::names::{NotificationId, ReceiverName};
+use crate::notify::{Notification, Policy, Status, later};
+
+mod backoff;
+mod breaker;
+#[cfg(test)]
+mod properties;
+mod queue;
+#[cfg(test)]
+mod tests;
+
+use queue::{Entry, Order, Queue, Terms, is_replaceable};
 
 /// Make this attempt now.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,9 +40,15 @@ pub struct Attempt {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Waiting {
     pub notification: Arc<Notification>,
+    /// Its place among those of its receiver.
+    pub order: u64,
     pub attempts: u32,
     /// No attempt before this moment.
     pub not_before: Timestamp,
+    /// The receiver may have heard that the group fires, from this notification or one before.
+    pub heard: bool,
+    /// The receiver asked, when this was attempted, to be left alone until then.
+    pub paused_until: Option<Timestamp>,
 }
 
 /// How an attempt ended.
@@ -40,26 +64,260 @@ pub enum Outcome {
     /// The receiver will never accept it.
     Refused { why: String },
 }
+
+/// What a restart finds is tried for at least this long, however old it is.
+const GRACE: SignedDuration = SignedDuration::from_mins(10);
+
+/// The queues of all receivers.
 #[derive(Debug, Default)]
-pub struct Outbox;
+pub struct Outbox {
+    queues: BTreeMap<ReceiverName, Queue>,
+    next_order: Order,
+}
+
 impl Outbox {
-    pub fn restore(_: Timestamp, _: &[crate::notify::Policy], _: Vec<Waiting>) -> Self {
-        Self
+    #[must_use]
+    pub fn new(policies: &[Policy]) -> Self {
+        let mut outbox = Self::default();
+        outbox.set_policies(policies);
+        outbox
     }
-    pub fn push(&mut self, _: Timestamp, _: Notification, _: &mut crate::engine::Effects) {}
-    pub fn due(&mut self, _: Timestamp, _: &mut crate::engine::Effects) {}
+
+    /// Goes on with what waited. A moment in the records that lies after what can have been
+    /// meant (the clock went back) is read as now.
+    #[must_use]
+    pub fn restore(now: Timestamp, policies: &[Policy], waiting: Vec<Waiting>) -> Self {
+        let mut outbox = Self::new(policies);
+        for mut entry in waiting {
+            outbox.next_order = outbox.next_order.max(entry.order.saturating_add(1));
+            let queue = outbox
+                .queues
+                .entry(entry.notification.receiver.clone())
+                .or_default();
+            let give_up_after = queue.terms.give_up_after;
+            let clock_went_back = entry.notification.at > now;
+            if clock_went_back || entry.not_before > later(now, give_up_after) {
+                entry.not_before = entry.not_before.min(now);
+                entry.paused_until = None;
+            }
+            queue.paused_until = queue.paused_until.max(entry.paused_until);
+            let decided = entry.notification.at.min(now);
+            let deadline = later(decided, give_up_after).max(later(now, GRACE));
+            queue.insert(entry, deadline);
+        }
+        outbox
+    }
+
+    /// The receivers changed. What waits for one that is gone is kept until it is given up.
+    pub fn set_policies(&mut self, policies: &[Policy]) {
+        for queue in self.queues.values_mut() {
+            queue.terms.exists = false;
+        }
+        for policy in policies {
+            let queue = self.queues.entry(policy.receiver.clone()).or_default();
+            queue.set_terms(Terms::of(policy));
+        }
+        self.queues
+            .retain(|_, queue| queue.terms.exists || queue.len() > 0);
+    }
+
+    /// Writes a notification down. It is attempted by [`Self::due`].
+    pub fn push(&mut self, now: Timestamp, notification: Notification, effects: &mut Effects) {
+        let queue = self
+            .queues
+            .entry(notification.receiver.clone())
+            .or_default();
+        let mut order = self.next_order;
+        let mut heard = !notification.opens;
+        if let Some((before, last)) = queue.last_of(&notification.group) {
+            heard = last.waiting.heard;
+            let replaces = !last.in_flight
+                && is_replaceable(&last.waiting.notification)
+                && is_replaceable(&notification);
+            if replaces && let Some(old) = queue.remove(before) {
+                effects.remove(key(&old.waiting.notification));
+                if notification.status == Status::Resolved && !heard {
+                    decide(
+                        now,
+                        Reason::Cancelled,
+                        &old.waiting.notification,
+                        None,
+                        effects,
+                    );
+                    decide(now, Reason::Cancelled, &notification, None, effects);
+                    return;
+                }
+                decide(
+                    now,
+                    Reason::Superseded,
+                    &old.waiting.notification,
+                    None,
+                    effects,
+                );
+                order = before;
+            }
+        }
+        self.next_order = self.next_order.max(order.saturating_add(1));
+        let deadline = later(notification.at, queue.terms.give_up_after);
+        decide(now, Reason::Queued, &notification, None, effects);
+        let waiting = Waiting {
+            notification: Arc::new(notification),
+            order,
+            attempts: 0,
+            not_before: now,
+            heard,
+            paused_until: None,
+        };
+        put(&waiting, effects);
+        queue.insert(waiting, deadline);
+    }
+
+    /// Gives up what was tried for long enough, and begins the attempts that are due.
+    pub fn due(&mut self, now: Timestamp, effects: &mut Effects) {
+        for queue in self.queues.values_mut() {
+            for order in queue.expired(now) {
+                if let Some(entry) = queue.remove(order) {
+                    let tried = entry.waiting.attempts;
+                    let why = format!("not delivered in time, after {tried} attempts");
+                    finish(now, Reason::GaveUp(why), &entry, effects);
+                }
+            }
+            while let Some(waiting) = queue.begin(now) {
+                put(waiting, effects);
+                effects.deliver(Attempt {
+                    notification: Arc::clone(&waiting.notification),
+                    number: waiting.attempts,
+                });
+            }
+        }
+    }
+
+    /// An attempt has ended. The outcome of one that is not under way is passed over.
     pub fn delivered(
         &mut self,
-        _: Timestamp,
-        _: &crate::names::NotificationId,
-        _: Outcome,
-        _: &mut crate::engine::Effects,
+        now: Timestamp,
+        id: &NotificationId,
+        outcome: Outcome,
+        effects: &mut Effects,
     ) {
+        let mut queues = self.queues.iter_mut();
+        let Some((receiver, queue, order)) = queues
+            .find_map(|(name, queue)| queue.find_in_flight(id).map(|order| (name, queue, order)))
+        else {
+            return;
+        };
+        let reason = match outcome {
+            Outcome::Retry { after, why } => {
+                queue.breaker.failed(now, receiver, id);
+                retry(now, queue, order, after, why, effects);
+                return;
+            }
+            Outcome::Accepted => Reason::Sent,
+            Outcome::Refused { why } => Reason::Refused(why),
+        };
+        queue.breaker.answered();
+        if let Some(entry) = queue.remove(order) {
+            finish(now, reason, &entry, effects);
+        }
     }
+
+    /// When [`Self::due`] has something to do next.
+    #[must_use]
     pub fn next_wake(&self) -> Option<Timestamp> {
-        None
+        let wakes = |queue: &Queue| {
+            queue
+                .next_attempt()
+                .into_iter()
+                .chain(queue.next_deadline())
+        };
+        self.queues.values().flat_map(wakes).min()
     }
-    pub fn depths(&self) -> Vec<(crate::names::ReceiverName, usize)> {
-        vec![]
+
+    /// Everything that waits or is under way, each receiver's in its order.
+    pub fn waiting(&self) -> impl Iterator<Item = &Waiting> {
+        let entries = self.queues.values().flat_map(Queue::entries);
+        entries.map(|entry| &entry.waiting)
     }
+
+    /// How many notifications wait for this receiver, or are under way to it.
+    #[must_use]
+    pub fn depth(&self, receiver: &ReceiverName) -> usize {
+        self.queues.get(receiver).map_or(0, Queue::len)
+    }
+}
+
+/// A failed attempt: wait, give up, or give way to what is newer.
+fn retry(
+    now: Timestamp,
+    queue: &mut Queue,
+    order: Order,
+    after: Option<SignedDuration>,
+    why: String,
+    effects: &mut Effects,
+) {
+    let asked = after.map(|after| later(now, after.min(queue.terms.give_up_after)));
+    queue.paused_until = queue.paused_until.max(asked);
+    let newer = queue
+        .follower(order)
+        .is_some_and(|newer| is_replaceable(&newer.waiting.notification));
+    let Some(entry) = queue.entry(order) else {
+        return;
+    };
+    let waiting = &entry.waiting;
+    let expired = entry.deadline <= now;
+    let superseded = newer && is_replaceable(&waiting.notification);
+    if expired || superseded {
+        let reason = match superseded {
+            true => Reason::Superseded,
+            false => Reason::GaveUp(why),
+        };
+        if let Some(entry) = queue.remove(order) {
+            finish(now, reason, &entry, effects);
+        }
+        return;
+    }
+    let backoff = backoff::delay(waiting.notification.id.as_str(), waiting.attempts);
+    let not_before = later(now, backoff).max(asked.unwrap_or(now));
+    if let Some(waiting) = queue.wait(order, not_before, asked) {
+        let until = Some(not_before);
+        decide(
+            now,
+            Reason::Retrying(why),
+            &waiting.notification,
+            until,
+            effects,
+        );
+        put(waiting, effects);
+    }
+}
+
+/// The notification leaves the outbox.
+fn finish(now: Timestamp, reason: Reason, entry: &Entry, effects: &mut Effects) {
+    let notification = &entry.waiting.notification;
+    effects.remove(key(notification));
+    decide(now, reason, notification, None, effects);
+}
+
+fn key(notification: &Notification) -> Key {
+    Key::Outbox(notification.receiver.clone(), notification.id.clone())
+}
+
+fn put(waiting: &Waiting, effects: &mut Effects) {
+    effects.put(key(&waiting.notification), Record::Outbox(waiting.clone()));
+}
+
+fn decide(
+    now: Timestamp,
+    reason: Reason,
+    notification: &Notification,
+    until: Option<Timestamp>,
+    effects: &mut Effects,
+) {
+    let about = About {
+        receiver: Some(notification.receiver.clone()),
+        group: Some(notification.group.clone()),
+        notification: Some(notification.id.clone()),
+        ..About::default()
+    };
+    effects.decide_until(now, reason, about, until);
 }

@@ -40,13 +40,12 @@ pub(super) fn evaluate<'a>(code: &'a Code, m: &mut Machine<'a, '_>) -> Outcome<'
     result
 }
 
-/// The first path that the failing part of the expression mentions.
+/// The first path that the failing part of the expression mentions, as far as it goes.
 fn path_within(code: &Code, span: &std::ops::Range<usize>) -> Option<String> {
     let inside = |s: &Span| span.start <= s.start as usize && s.end as usize <= span.end;
-    code.paths
-        .iter()
-        .find(|(s, _)| inside(s))
-        .map(|(_, path)| path.clone())
+    let paths = code.paths.iter().filter(|(s, _)| inside(s));
+    let first = paths.min_by_key(|(s, _)| (s.start, std::cmp::Reverse(s.end)));
+    first.map(|(_, path)| path.clone())
 }
 
 /// Evaluates a sub-expression.
@@ -264,7 +263,7 @@ pub(super) fn map_key<'a>(key: Value<'a>, span: Span, m: &mut Machine<'a, '_>) -
         }
         Value::Absent | Value::NullField => Ok(Value::Str("")),
         other => {
-            let message = format!("a map cannot have a {} as key", other.type_name());
+            let message = format!("a map cannot have {} as key", other.a_type());
             Err(m.fault(ErrorKind::Type, span, message))
         }
     }

@@ -127,10 +127,10 @@ impl<'m, 'a> Call<'m, 'a, '_> {
         match (name.strip_prefix("x."), self.args.split_first()) {
             (Some(name), Some((target, args))) => {
                 let types: Vec<&str> = args.iter().map(Value::type_name).collect();
-                let target = target.type_name();
+                let target = target.a_type();
                 let message = match types.as_slice() {
-                    [] => format!("a {target} has no {name}()"),
-                    types => format!("a {target} has no {name}({})", types.join(", ")),
+                    [] => format!("{target} has no {name}()"),
+                    types => format!("{target} has no {name}({})", types.join(", ")),
                 };
                 self.machine.fault(ErrorKind::Type, self.span, message)
             }

@@ -195,6 +195,8 @@ pub enum LoopKind {
     Exists,
     ExistsOne,
     Filter,
+    /// The elements in the order of the keys that the transform gives.
+    SortBy,
     /// To a list.
     Map,
     /// To a map with the same keys.

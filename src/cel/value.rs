@@ -227,6 +227,18 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// The name of the type with its article, for sentences.
+    #[must_use]
+    pub fn a_type(&self) -> String {
+        let name = self.type_name();
+        let article = if name.starts_with(['a', 'i', 'o']) {
+            "an"
+        } else {
+            "a"
+        };
+        format!("{article} {name}")
+    }
+
     /// The value as JSON: timestamps in RFC 3339, durations as `5m0s`, bytes in base64, an
     /// optional as what it holds, an absent field as null.
     #[must_use]

@@ -32,10 +32,20 @@ pub struct SecretKey {
 }
 
 /// A value that may stand in the document, or be kept elsewhere because it is secret.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub enum LiteralOrCredential {
     Literal(String),
     Credential(Credential),
+}
+
+/// Without the literal: an address may hold more than its author thought of.
+impl fmt::Debug for LiteralOrCredential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Literal(_) => f.write_str("Literal(…)"),
+            Self::Credential(credential) => credential.fmt(f),
+        }
+    }
 }
 
 impl<'de> Deserialize<'de> for LiteralOrCredential {

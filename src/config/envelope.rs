@@ -198,6 +198,10 @@ fn foreign(api_version: &str, kind: &str, ours: &str) -> Diagnostic {
         return Diagnostic::error(format!("unknown apiVersion `{api_version}`"))
             .help(format!("did you mean `{ours}`?"));
     }
+    if (api_version, kind) == ("v1", "List") {
+        return Diagnostic::error("a `List` is not read")
+            .help("write its items as documents of their own, with `---` between them");
+    }
     let message = format!("a `{kind}` of `{api_version}` is not for Bellwether");
     Diagnostic::error(message).help(format!(
         "only documents of `{ours}` belong in the rules path; keep others elsewhere"

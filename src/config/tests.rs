@@ -244,6 +244,30 @@ fn tests_and_comments_beside_the_rules_are_passed_over() {
 }
 
 #[test]
+fn line_ends_of_windows_and_a_byte_order_mark_change_nothing() {
+    let root = tempfile::tempdir().expect("a directory");
+    let file = root.path().join("rules.yaml");
+    let text = (rule("  when: |\n    a &&\n    b\n") + "---\n" + RECEIVER).replace('\n', "\r\n");
+    std::fs::write(&file, format!("\u{feff}{text}")).expect("written");
+    let configuration =
+        Configuration::load(&[file], &LoadOptions::default()).expect("a right configuration");
+    let when = configuration.rules[0].spec.when.as_ref().expect("a `when`");
+    assert_eq!(when.text, "a &&\nb\n");
+    assert_eq!(
+        when.locate(5),
+        Some(crate::diagnostic::Position { line: 8, column: 5 })
+    );
+}
+
+#[test]
+fn a_spec_that_comes_as_json_has_no_places() {
+    let spec = serde_json::json!({ "watch": { "apiVersion": "v1", "kind": "Pod" }, "when": "a", "for": "1m" });
+    let spec: RuleSpec = serde_json::from_value(spec).expect("a spec");
+    assert_eq!(spec.when, Some(Text::from("a")));
+    assert_eq!(spec.when.and_then(|when| when.place), None);
+}
+
+#[test]
 fn aliases_and_merge_keys_mean_what_they_stand_for() {
     let text =
         rule("  <<: &x {severity: critical, summary: &s text}\n  when: a\n  description: *s\n");

@@ -147,15 +147,24 @@ impl Rig {
         alerts: &[Alert],
         held: &dyn Fn(&Alert) -> bool,
     ) -> String {
+        self.step_at(at(second), alerts, held)
+    }
+
+    fn step_at(
+        &mut self,
+        now: Timestamp,
+        alerts: &[Alert],
+        held: &dyn Fn(&Alert) -> bool,
+    ) -> String {
         let mut effects = Effects::default();
         for alert in alerts {
             let alert = Arc::new(alert.clone());
             self.alerts.insert(alert.fingerprint, Arc::clone(&alert));
-            self.notify.alert(at(second), &alert, &mut effects);
+            self.notify.alert(now, &alert, &mut effects);
         }
-        let sent = self.notify.flush(at(second), held, &mut effects);
+        let sent = self.notify.flush(now, held, &mut effects);
         for released in self.notify.take_released() {
-            self.alerts.remove(&released);
+            assert!(self.alerts.remove(&released).is_some(), "released twice");
         }
         self.decisions.extend(commit(&mut self.store, effects).0);
         let text: Vec<String> = sent.iter().map(line).collect();
@@ -165,26 +174,31 @@ impl Rig {
 
     /// Lets time pass up to that second, waking whenever the stage asks for it.
     pub(crate) fn run(&mut self, until: i64) -> String {
+        self.run_while(until, &|_| false, &mut |_, _| {})
+    }
+
+    /// The same with rules that may not act, and something to do after each step.
+    pub(crate) fn run_while(
+        &mut self,
+        until: i64,
+        held: &dyn Fn(&Alert) -> bool,
+        after: &mut dyn FnMut(&mut Self, Timestamp),
+    ) -> String {
         let mut lines = Vec::new();
         while let Some(wake) = self.notify.next_wake().filter(|wake| *wake <= at(until)) {
-            let text = self.step(wake.as_second() - at(0).as_second(), &[]);
+            let text = self.step_at(wake, &[], held);
             if !text.is_empty() {
                 lines.push(text);
             }
-            assert!(
-                self.notify.next_wake().is_none_or(|next| next > wake),
-                "wakes in a circle"
-            );
+            let next = self.notify.next_wake();
+            assert!(next.is_none_or(|next| next > wake), "wakes in a circle");
+            after(self, wake);
         }
         lines.join("\n")
     }
 
     /// Loses all memory and goes on from the records.
-    pub(crate) fn crash(&mut self, second: i64) {
-        self.restart(second, self.policies.clone());
-    }
-
-    pub(crate) fn restart(&mut self, second: i64, policies: Vec<Policy>) {
+    pub(crate) fn crash(&mut self, now: Timestamp) {
         let (mut groups, mut members, mut limits) = (Vec::new(), Vec::new(), Vec::new());
         for (key, record) in self.store.clone() {
             match (key, record) {
@@ -196,7 +210,8 @@ impl Rig {
                 (key, _) => panic!("not this stage's: {key:?}"),
             }
         }
-        self.notify = Notify::restore(at(second), policies, groups, members, limits, &self.alerts);
+        let policies = self.policies.clone();
+        self.notify = Notify::restore(now, policies, groups, members, limits, &self.alerts);
     }
 
     /// The decisions so far, counted by name.

@@ -199,9 +199,7 @@ fn a_shorter_repeat_interval_takes_effect_on_what_fires() {
         ..policy("chat")
     };
     rig.notify.set_policies(at(200), vec![shorter]);
-    assert_snapshot!(rig.run(300), @r#"
-    250 chat{alertname="failed"} Firing/Repeat: a
-    "#);
+    assert_snapshot!(rig.run(300), @r#"250 chat{alertname="failed"} Firing/Repeat: a"#);
 }
 
 #[test]
@@ -291,7 +289,7 @@ fn a_heartbeat_beats_from_the_first_flush_and_through_a_restart() {
     }]);
     assert_snapshot!(rig.step(0, &[]), @"0 chat{heartbeat} Firing/Heartbeat: ");
     assert_snapshot!(rig.run(300), @"300 chat{heartbeat} Firing/Heartbeat: ");
-    rig.crash(400);
+    rig.crash(at(400));
     assert_eq!(rig.step(400, &[]), "");
     assert_snapshot!(rig.run(600), @"600 chat{heartbeat} Firing/Heartbeat: ");
     rig.notify.set_policies(at(700), vec![policy("chat")]);
@@ -306,7 +304,7 @@ fn a_clock_that_went_back_freezes_nothing() {
     rig.step(year, &[alert("failed", "a", year)]);
     rig.run(year + 10);
     rig.step(year + 20, &[alert("failed", "b", year)]);
-    rig.crash(0);
+    rig.crash(at(0));
     assert_snapshot!(rig.run(700), @r#"
     60 chat{alertname="failed"} Firing/Changed: b a
     660 chat{alertname="failed"} Firing/Repeat: b a

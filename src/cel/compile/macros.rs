@@ -26,6 +26,7 @@ impl Compiler<'_> {
             ("exists", 3) => (LoopKind::Exists, 2),
             ("exists_one" | "existsOne", 2) => (LoopKind::ExistsOne, 1),
             ("exists_one" | "existsOne", 3) => (LoopKind::ExistsOne, 2),
+            ("sortBy", 2) => (LoopKind::SortBy, 1),
             ("filter", 2) => (LoopKind::Filter, 1),
             ("map", 2 | 3) => (LoopKind::Map, 1),
             ("transformList", 3 | 4) => (LoopKind::Map, 2),
@@ -117,13 +118,13 @@ impl Compiler<'_> {
         }
     }
 
-    /// Where the values of a macro come from: `filter` keeps the elements of its range; those of
-    /// the others count as read.
+    /// Where the values of a macro come from: `filter` and `sortBy` keep the elements of their
+    /// range; what a transform gives counts as read.
     fn loop_flow(&mut self, kind: LoopKind, range: Flow, transform: Option<&Part>) -> Flow {
         if let Some(part) = transform {
             self.read(&part.flow);
         }
-        if kind == LoopKind::Filter {
+        if matches!(kind, LoopKind::Filter | LoopKind::SortBy) {
             range
         } else {
             Flow::default()

@@ -49,6 +49,7 @@ impl Compiler<'_> {
             return self.problem(span, "age() needs 'now', which is not known here", None);
         };
         let then = self.expr(of);
+        self.read(&now.flow);
         self.read(&then.flow);
         let slope = now.slope.checked_sub(then.slope).unwrap_or_default();
         let node = Node::new(Op::Age(Box::new([now.node, then.node])), span);

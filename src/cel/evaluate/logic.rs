@@ -56,7 +56,7 @@ pub(super) fn truth<'a>(
 
 pub(super) fn as_truth(value: &Value<'_>, span: Span, m: &Machine<'_, '_>) -> Truth {
     value.as_bool().ok_or_else(|| {
-        let message = format!("a bool is expected here, not a {}", value.type_name());
+        let message = format!("a bool is expected here, not {}", value.a_type());
         m.fault(ErrorKind::Type, span, message)
     })
 }

@@ -190,6 +190,16 @@ pub(super) fn run<'a>(
             })?;
             m.list(made, node.span)
         }
+        LoopKind::SortBy => {
+            let mut pairs = Vec::new();
+            each(l, scope, m, |scope, m| {
+                if let Some(key) = &l.transform {
+                    pairs.push((eval(key, Some(scope), m)?, scope.value.clone()));
+                }
+                Ok(Step::On)
+            })?;
+            m.sorted_by(pairs, node.span)
+        }
         LoopKind::TransformMap => {
             let mut made = Vec::new();
             each(l, scope, m, |scope, m| {

@@ -212,7 +212,7 @@ impl<'a, 'b> Machine<'a, 'b> {
         let types: Vec<&str> = args.iter().map(|arg| arg.type_name()).collect();
         let is_operator = !name.starts_with(|c: char| c.is_alphabetic());
         let message = match (types.as_slice(), is_operator) {
-            ([one], true) => format!("{name} cannot take a {one}"),
+            ([_], true) => format!("{name} cannot take {}", args[0].a_type()),
             ([a, b], true) => format!("{a} {name} {b} is not possible"),
             (types, _) => format!("{name}() cannot take ({})", types.join(", ")),
         };

@@ -74,7 +74,7 @@ pub(super) fn field<'a>(
         },
         Value::Optional(_) => optional_index(value, &Value::text(name), span, m),
         other => {
-            let message = format!("a {} has no field '{name}'", other.type_name());
+            let message = format!("{} has no field '{name}'", other.a_type());
             Err(m.fault(ErrorKind::Type, span, message))
         }
     }
@@ -94,10 +94,7 @@ pub(super) fn has<'a>(
         Value::Optional(None) => Ok(false),
         Value::Optional(Some(inner)) => has(inner, name, span, m),
         other => {
-            let message = format!(
-                "a {} has no fields that has() could find",
-                other.type_name()
-            );
+            let message = format!("{} has no fields that has() could find", other.a_type());
             Err(m.fault(ErrorKind::Type, span, message))
         }
     }

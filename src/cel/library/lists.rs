@@ -2,7 +2,8 @@
 
 use super::{Call, Function, strings};
 use crate::cel::error::ErrorKind;
-use crate::cel::evaluate::{Fault, Outcome};
+use crate::cel::evaluate::{Fault, Machine, Outcome};
+use crate::cel::node::Span;
 use crate::cel::value::Value;
 use crate::cel::value::equality::{Items, compare, items};
 use std::cmp::Ordering;
@@ -38,6 +39,9 @@ const LONGEST: i64 = 1_000_000;
 
 fn range<'a>(call: &mut Call<'_, 'a, '_>) -> Outcome<'a> {
     let end = call.int(0)?;
+    if end < 0 {
+        return Err(call.fail(ErrorKind::Argument, "the length cannot be negative"));
+    }
     if end > LONGEST {
         return Err(call.fail(ErrorKind::Budget, "the list is too long"));
     }
@@ -96,32 +100,33 @@ fn order(call: &Call<'_, '_, '_>, a: &Value<'_>, b: &Value<'_>) -> Result<Orderi
     match compare(a, b) {
         Some(order) => Ok(order.unwrap_or(Ordering::Equal)),
         None => {
-            let (a, b) = (a.type_name(), b.type_name());
-            let message = format!("a {a} and a {b} cannot be put in order");
+            let (a, b) = (a.a_type(), b.a_type());
+            let message = format!("{a} and {b} cannot be put in order");
             Err(call.fail(ErrorKind::Type, message))
         }
     }
 }
 
 /// The elements of a list in the order of their keys.
-pub fn sorted_by<'a>(
-    call: &mut Call<'_, 'a, '_>,
-    mut pairs: Vec<(Value<'a>, Value<'a>)>,
-) -> Outcome<'a> {
-    call.charge(pairs.len() * 4)?;
-    if let [(first, _), rest @ ..] = pairs.as_slice() {
-        if items(first).is_some() {
-            return Err(call.fail(ErrorKind::Type, "lists cannot be put in order"));
+fn sorted_by<'a>(call: &mut Call<'_, 'a, '_>, pairs: Vec<(Value<'a>, Value<'a>)>) -> Outcome<'a> {
+    call.machine.sorted_by(pairs, call.span)
+}
+
+impl<'a> Machine<'a, '_> {
+    /// The second ones in the order of the first ones, which must be of one ordered type.
+    pub fn sorted_by(&mut self, mut pairs: Vec<(Value<'a>, Value<'a>)>, span: Span) -> Outcome<'a> {
+        self.charge(pairs.len() as u64 * 4, span)?;
+        let first = pairs.first().map_or(Value::Null, |(key, _)| key.clone());
+        for (key, _) in &pairs {
+            if items(key).is_some() || compare(&first, key).is_none() {
+                let (a, b) = (first.a_type(), key.a_type());
+                let message = format!("{a} and {b} cannot be put in order");
+                return Err(self.fault(ErrorKind::Type, span, message));
+            }
         }
-        for (key, _) in rest {
-            order(call, first, key)?;
-        }
-        if rest.is_empty() {
-            order(call, first, first)?;
-        }
+        pairs.sort_by(|(a, _), (b, _)| compare(a, b).flatten().unwrap_or(Ordering::Equal));
+        self.list(pairs.into_iter().map(|(_, value)| value).collect(), span)
     }
-    pairs.sort_by(|(a, _), (b, _)| compare(a, b).flatten().unwrap_or(Ordering::Equal));
-    call.new_list(pairs.into_iter().map(|(_, value)| value).collect())
 }
 
 fn sort<'a>(call: &mut Call<'_, 'a, '_>) -> Outcome<'a> {

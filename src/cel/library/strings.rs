@@ -73,9 +73,7 @@ pub(super) fn index_of<'a>(call: &mut Call<'_, 'a, '_>, last: bool) -> Outcome<'
     let found = if last {
         // The part may begin at the place at most, and reach beyond it.
         let end = byte.map_or(text.len(), |byte| (byte + part.len()).min(text.len()));
-        let end = (end..=text.len())
-            .find(|end| text.is_char_boundary(*end))
-            .unwrap_or(text.len());
+        let end = text.floor_char_boundary(end);
         text[..end].rfind(part)
     } else {
         let start = byte.unwrap_or(0);

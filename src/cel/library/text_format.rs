@@ -90,7 +90,7 @@ fn clause<'a>(
     match done {
         Some(text) => out.push_str(&text),
         None => {
-            let message = format!("'%{verb}' cannot show a {}", value.type_name());
+            let message = format!("'%{verb}' cannot show {}", value.a_type());
             return Err(call.fail(ErrorKind::Argument, message));
         }
     }

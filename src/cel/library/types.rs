@@ -5,7 +5,7 @@ use crate::cel::value::Value;
 /// The type that a name stands for.
 #[must_use]
 pub fn named(name: &str) -> Option<&'static str> {
-    const NAMES: [&str; 16] = [
+    const NAMES: [&str; 15] = [
         "bool",
         "int",
         "uint",
@@ -19,7 +19,6 @@ pub fn named(name: &str) -> Option<&'static str> {
         "optional_type",
         "google.protobuf.Timestamp",
         "google.protobuf.Duration",
-        "dyn",
         "net.IP",
         "net.CIDR",
     ];

@@ -29,6 +29,10 @@ impl Number {
 
     /// The order on the number line; `None` with a NaN.
     #[must_use]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "CEL compares with a double as doubles"
+    )]
     pub fn compare(self, other: Number) -> Option<Ordering> {
         use Number::{Double, Int, Uint};
         match (self, other) {
@@ -37,35 +41,11 @@ impl Number {
             (Double(a), Double(b)) => a.partial_cmp(&b),
             (Int(a), Uint(b)) => Some(i128::from(a).cmp(&i128::from(b))),
             (Uint(a), Int(b)) => Some(i128::from(a).cmp(&i128::from(b))),
-            (Int(a), Double(b)) => compare_whole(i128::from(a), b),
-            (Uint(a), Double(b)) => compare_whole(i128::from(a), b),
+            // As in the reference implementation: beyond 2^53 the whole number is rounded.
+            (Int(a), Double(b)) => (a as f64).partial_cmp(&b),
+            (Uint(a), Double(b)) => (a as f64).partial_cmp(&b),
             (Double(_), _) => other.compare(self).map(Ordering::reverse),
         }
-    }
-}
-
-/// Exact: a whole number is never rounded to a double.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "in the range of i128 after the check"
-)]
-fn compare_whole(whole: i128, double: f64) -> Option<Ordering> {
-    // All i64 and u64 lie within.
-    const BEYOND: f64 = 18_446_744_073_709_551_616.0;
-    if double.is_nan() {
-        None
-    } else if double >= BEYOND {
-        Some(Ordering::Less)
-    } else if double < -BEYOND {
-        Some(Ordering::Greater)
-    } else {
-        let floor = double.floor();
-        let order = whole.cmp(&(floor as i128));
-        Some(if order == Ordering::Equal && double > floor {
-            Ordering::Less
-        } else {
-            order
-        })
     }
 }
 
