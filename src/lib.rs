@@ -35,5 +35,7 @@ pub mod engine;
 pub mod render;
 // To Slack, PagerDuty and webhooks: attempts, and how they ended.
 pub mod deliver;
+// From the user's files to all of the above, compiled and fitting together.
+pub mod setup;
 // The shell around the engine: clock, streams, journal, deliveries, HTTP.
 pub mod live;

@@ -11,6 +11,9 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 
 use super::*;
+use std::collections::BTreeMap;
+
+use crate::cel::Json;
 
 const CLUSTER: &str = "11111111-2222-3333-4444-555555555555";
 

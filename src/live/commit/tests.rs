@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use tokio::time::timeout;
 
 use super::*;
-use crate::journal::{EventSeen, Memory};
+use crate::journal::Memory;
+use crate::transition::EventSeen;
 use crate::names::{GroupKey, Labels, NotificationId, ReceiverName, Uid};
 use crate::notify::{Cause, Notification, Status};
 

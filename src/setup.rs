@@ -1,0 +1,101 @@
+//! From the user's files to everything that runs on them: one place for every command.
+//!
+//! In: paths of rules and templates, overrides of parameters. Out: a [`Loaded`], whose parts fit
+//! together, or every problem of every file at once. It reads files and nothing else: no
+//! credential is resolved, no cluster is asked.
+
+mod policy;
+mod templates;
+mod view;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::config::{Configuration, LoadOptions, Rule};
+use crate::diagnostic::Diagnostics;
+use crate::engine::Setup;
+use crate::evaluate::{RuleSet, compile};
+use crate::names::ReceiverName;
+use crate::notify::Policy;
+use crate::render::Format;
+
+/// Where the files are, and what the command line changes of them.
+#[derive(Clone, Debug, Default)]
+pub struct Files {
+    /// Files and directories of rules and receivers.
+    pub rules: Vec<PathBuf>,
+    /// The directory of template files.
+    pub templates: Option<PathBuf>,
+    /// Overrides of `params`: `NAME=VALUE` or `RULE.NAME=VALUE`.
+    pub params: Vec<String>,
+    /// Documents in this namespace are cluster-wide.
+    pub own_namespace: Option<String>,
+}
+
+/// The user's documents, compiled and checked against each other.
+#[derive(Debug)]
+pub struct Loaded {
+    pub configuration: Configuration,
+    pub rules: Arc<RuleSet>,
+    pub policies: Vec<Policy>,
+    pub formats: BTreeMap<ReceiverName, Format>,
+}
+
+/// Loads, compiles and checks everything.
+///
+/// # Errors
+/// Every problem found. A file that cannot be read as documents hides what is wrong with its
+/// expressions and templates, nothing else.
+pub fn load(files: &Files) -> Result<Loaded, Diagnostics> {
+    let options = LoadOptions {
+        params: files.params.clone(),
+        own_namespace: files.own_namespace.clone(),
+    };
+    let configuration = Configuration::load(&files.rules, &options)?;
+    let mut problems = Diagnostics::default();
+    let templates = templates::read(files.templates.as_deref(), &mut problems);
+    let formats = view::formats(&configuration, &templates, &mut problems);
+    let texts = view::texts(&configuration, &mut problems);
+    let receivers_of = |rule: &Rule| -> Vec<ReceiverName> {
+        let receivers = configuration.receivers_of(rule).into_iter();
+        receivers.map(|receiver| receiver.name.clone()).collect()
+    };
+    let view_of = |rule: &Rule| {
+        let of_receivers = receivers_of(rule);
+        let of_receivers = of_receivers
+            .iter()
+            .filter_map(|name| formats.get(name)?.template());
+        let own = texts.get(&rule.name).into_iter().flatten();
+        view::reads(rule, own.chain(of_receivers.map(|template| &**template)))
+    };
+    let rules = compile(&configuration, &receivers_of, &view_of);
+    match rules {
+        Ok(rules) if !problems.has_errors() => Ok(Loaded {
+            rules: Arc::new(rules),
+            policies: configuration.receivers.iter().map(policy::of).collect(),
+            formats,
+            configuration,
+        }),
+        Ok(_) => Err(problems.sorted()),
+        Err(more) => {
+            problems.extend(more);
+            Err(problems.sorted())
+        }
+    }
+}
+
+impl Loaded {
+    /// What the engine runs on; `cluster` becomes the label of that name.
+    #[must_use]
+    pub fn setup(&self, cluster: impl Into<Arc<str>>) -> Setup {
+        Setup {
+            rules: self.rules.clone(),
+            policies: self.policies.clone(),
+            cluster: cluster.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

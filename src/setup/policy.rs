@@ -1,0 +1,45 @@
+//! What the core needs to know of a receiver, from its document.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
+use crate::config::{self, Receiver};
+use crate::notify::{GroupBy, Limit, Policy};
+
+pub(super) fn of(receiver: &Receiver) -> Policy {
+    let spec = &receiver.spec;
+    Policy {
+        receiver: receiver.name.clone(),
+        group_by: match &spec.group_by {
+            config::GroupBy::All => GroupBy::All,
+            config::GroupBy::Labels(labels) => GroupBy::Labels(
+                labels
+                    .iter()
+                    .map(|label| Arc::from(label.as_str()))
+                    .collect(),
+            ),
+        },
+        group_wait: signed(spec.group_wait),
+        group_interval: signed(spec.group_interval),
+        repeat_interval: signed(spec.repeat_interval),
+        send_resolved: spec.send_resolved,
+        limit: spec.limit.as_ref().map(|limit| Limit {
+            notifications: limit.notifications.get(),
+            per: signed(limit.per),
+            burst: limit.burst.unwrap_or(limit.notifications).get(),
+        }),
+        max_in_flight: spec.max_in_flight.get(),
+        give_up_after: signed(spec.give_up_after),
+        heartbeat: spec
+            .heartbeat
+            .as_ref()
+            .map(|heartbeat| signed(heartbeat.every)),
+    }
+}
+
+/// A duration of a document is never so long that this loses anything.
+fn signed(duration: Duration) -> SignedDuration {
+    SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
+}
