@@ -44,7 +44,7 @@ pub fn parse_timestamp(text: &str) -> Option<Timestamp> {
             b'd' => byte.is_ascii_digit(),
             other => other == byte,
         });
-    if !fits || &bytes[17..19] > b"59" {
+    if !fits || bytes[17..19] > b"59"[..] {
         return None;
     }
     let rest = &text[shape.len()..];
