@@ -22,7 +22,7 @@ use crate::ports;
 use crate::process::{Server, SweptFolder};
 use crate::user::{Credentials, User};
 
-const READY_WITHIN: Duration = Duration::from_secs(60);
+const READY_WITHIN: Duration = Duration::from_mins(1);
 const TAIL: usize = 15;
 
 /// Why a cluster could not be started or brought into a state.
@@ -162,7 +162,7 @@ impl Cluster {
         Ok(self.user_with(name, credentials))
     }
 
-    /// The service account `name`, with a token from the real TokenRequest API. The account must exist.
+    /// The service account `name`, with a token from the real `TokenRequest` API. The account must exist.
     pub async fn service_account(&self, namespace: &str, name: &str) -> Result<User> {
         let token = self.admin.request_token(namespace, name).await?;
         Ok(self.user_with(

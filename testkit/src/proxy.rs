@@ -36,6 +36,10 @@ struct Paths {
 
 impl CutProxy {
     /// Listens on a free loopback port, which [`address`](CutProxy::address) tells.
+    #[expect(
+        clippy::unused_async,
+        reason = "it needs a runtime, as every other start does"
+    )]
     pub async fn start(upstream: SocketAddr) -> io::Result<CutProxy> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, ports::free()?));
         let paths = Paths {

@@ -18,7 +18,7 @@ use super::{Answer, Receiver, Request, Service};
 pub type Webhook = Receiver<Endpoint>;
 
 /// How far a signature's time may lie from the present, as receivers commonly demand.
-const TOLERANCE: Duration = Duration::from_secs(300);
+const TOLERANCE: Duration = Duration::from_mins(5);
 
 /// A request that was accepted.
 #[derive(Debug, Clone, PartialEq)]
@@ -73,7 +73,7 @@ impl Webhook {
     /// From now on refuses, with 401, what is not signed with `secret` in `header` within the last five minutes.
     pub fn require_signature(&self, header: &str, secret: &[u8]) {
         self.with_service(|endpoint| {
-            endpoint.signature = Some((header.to_owned(), secret.to_vec()))
+            endpoint.signature = Some((header.to_owned(), secret.to_vec()));
         });
     }
 }
