@@ -178,8 +178,6 @@ impl Ear {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
-
     #[test]
     fn a_crash_after_any_step_changes_no_later_notification(
         course in course(),
