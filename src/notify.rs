@@ -14,7 +14,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::alert::{Alert, Nature, State};
-use crate::decision::{About, Reason};
+use crate::decision::About;
 use crate::engine::Effects;
 use crate::journal::{Key, Record};
 use crate::names::{Fingerprint, GroupKey, ReceiverName, RuleName};
@@ -182,23 +182,14 @@ fn put_member(group: &Group, alert: Fingerprint, heard: Heard, effects: &mut Eff
     effects.put(key, Record::Member(MemberRecord { group, heard }));
 }
 
-/// Explains what became of an alert at a receiver, in which group, and until when.
-fn decide(
-    now: Timestamp,
-    reason: Reason,
-    alert: &Alert,
-    receiver: Option<&ReceiverName>,
-    group: Option<(&GroupKey, Option<Timestamp>)>,
-    effects: &mut Effects,
-) {
-    let about = About {
+/// What a decision about an alert is about: at which receiver, in which group.
+fn about(alert: &Alert, receiver: Option<&ReceiverName>, group: Option<&GroupKey>) -> About {
+    About {
         rule: Some(alert.rule.clone()),
         object: Some(alert.object.clone()),
         alert: Some(alert.fingerprint),
         receiver: receiver.cloned(),
-        group: group.map(|(group, _)| group.clone()),
+        group: group.cloned(),
         ..About::default()
-    };
-    let until = group.and_then(|(_, until)| until);
-    effects.decide_until(now, reason, about, until);
+    }
 }

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::group::{Group, GroupKind, Heard};
 use super::notification::Digest;
-use super::{Notify, decide, put_group, put_member};
+use super::{Notify, about, put_group, put_member};
 use crate::alert::Alert;
 use crate::decision::Reason;
 use crate::engine::Effects;
@@ -75,15 +75,8 @@ impl Notify {
             put_member(&digest, fingerprint, Heard::Nothing, effects);
             let place = (fingerprint, receiver.clone());
             self.places.insert(place, digest.key.clone());
-            let place = Some((&digest.key, Some(due)));
-            decide(
-                now,
-                Reason::Limited,
-                &alert,
-                Some(&receiver),
-                place,
-                effects,
-            );
+            let about = about(&alert, Some(&receiver), Some(&digest.key));
+            effects.decide_until(now, Reason::Limited, about, Some(due));
         }
         self.schedule(&mut digest, due);
         put_group(&digest, effects);

@@ -122,6 +122,7 @@ pub(crate) struct Rig {
     pub(crate) decisions: Vec<Decision>,
     pub(crate) sent: Vec<Notification>,
     policies: Vec<Policy>,
+    now: Timestamp,
 }
 
 impl Rig {
@@ -133,6 +134,7 @@ impl Rig {
             decisions: Vec::new(),
             sent: Vec::new(),
             policies,
+            now: at(0),
         }
     }
 
@@ -156,6 +158,7 @@ impl Rig {
         alerts: &[Alert],
         held: &dyn Fn(&Alert) -> bool,
     ) -> String {
+        self.now = now;
         let mut effects = Effects::default();
         for alert in alerts {
             let alert = Arc::new(alert.clone());
@@ -186,6 +189,8 @@ impl Rig {
     ) -> String {
         let mut lines = Vec::new();
         while let Some(wake) = self.notify.next_wake().filter(|wake| *wake <= at(until)) {
+            // After a restart something may have been due for a while; time does not go back.
+            let wake = wake.max(self.now);
             let text = self.step_at(wake, &[], held);
             if !text.is_empty() {
                 lines.push(text);
@@ -199,6 +204,7 @@ impl Rig {
 
     /// Loses all memory and goes on from the records.
     pub(crate) fn crash(&mut self, now: Timestamp) {
+        self.now = now;
         let (mut groups, mut members, mut limits) = (Vec::new(), Vec::new(), Vec::new());
         for (key, record) in self.store.clone() {
             match (key, record) {

@@ -11,7 +11,7 @@ use super::heartbeat;
 use super::notification::{Cause, Notification};
 use super::policy::Policy;
 use super::timers::later;
-use super::{Notify, WITHOUT_RECEIVER, decide, put_group, put_member};
+use super::{Notify, WITHOUT_RECEIVER, about, put_group, put_member};
 use crate::alert::Alert;
 use crate::decision::{About, Reason};
 use crate::engine::Effects;
@@ -82,14 +82,8 @@ impl Notify {
                 match (again, self.policies.get(&receiver).cloned()) {
                     (Some(alert), Some(policy)) => self.join(now, &policy, &alert, effects),
                     (Some(alert), None) => {
-                        decide(
-                            now,
-                            Reason::NoReceiver,
-                            &alert,
-                            Some(&receiver),
-                            None,
-                            effects,
-                        );
+                        let about = about(&alert, Some(&receiver), None);
+                        effects.decide(now, Reason::NoReceiver, about);
                         self.forget(&receiver, fingerprint, effects);
                     }
                     (None, _) => self.forget(&receiver, fingerprint, effects),
@@ -219,15 +213,8 @@ impl Notify {
             if let Some(alert) = self.leave(group, fingerprint, effects)
                 && !policy.send_resolved
             {
-                let receiver = Some(group.receiver());
-                decide(
-                    now,
-                    Reason::ResolveNotWanted,
-                    &alert,
-                    receiver,
-                    None,
-                    effects,
-                );
+                let about = about(&alert, Some(group.receiver()), Some(&group.key));
+                effects.decide(now, Reason::ResolveNotWanted, about);
             }
         }
     }
@@ -253,8 +240,8 @@ impl Notify {
         let over: Vec<_> = group.resolved.union(&group.occurred).copied().collect();
         for fingerprint in over {
             if let Some(alert) = self.leave(group, fingerprint, effects) {
-                let receiver = Some(group.receiver());
-                decide(now, Reason::NoReceiver, &alert, receiver, None, effects);
+                let about = about(&alert, Some(group.receiver()), Some(&group.key));
+                effects.decide(now, Reason::NoReceiver, about);
             }
         }
     }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::group::{Change, Group, GroupKind, Heard, group_of};
 use super::policy::Policy;
-use super::{Notify, decide, put_group, put_member};
+use super::{Notify, about, put_group, put_member};
 use crate::alert::{Alert, Nature, State};
 use crate::decision::Reason;
 use crate::engine::Effects;
@@ -68,7 +68,7 @@ impl Notify {
                 true => Reason::Shadowed,
                 false => Reason::NoReceiver,
             };
-            decide(now, reason, alert, receiver.as_ref(), None, effects);
+            effects.decide(now, reason, about(alert, receiver.as_ref(), None));
         }
     }
 
@@ -92,21 +92,15 @@ impl Notify {
             Change::Nothing => {}
             Change::News => {
                 self.bring_forward(now, &mut group, effects);
-                let until = Some((&group.key, Some(group.flush_at())));
-                decide(now, Reason::Grouped, alert, Some(receiver), until, effects);
+                decide_grouped(now, alert, &group, effects);
             }
             Change::Withdrawn => {
-                let group = Some((&group.key, None));
-                decide(
-                    now,
-                    Reason::Cancelled,
-                    alert,
-                    Some(receiver),
-                    group,
-                    effects,
-                );
+                let about = about(alert, Some(receiver), Some(&group.key));
+                effects.decide(now, Reason::Cancelled, about);
                 effects.remove(Key::Member(receiver.clone(), alert.fingerprint));
                 self.places.remove(&place);
+                // It may have been all that a digest with nothing but resolves waited for.
+                self.bring_forward(now, &mut group, effects);
             }
         }
         self.groups.insert(group.key.clone(), group);
@@ -134,21 +128,26 @@ impl Notify {
             .insert((alert.fingerprint, receiver.clone()), group.key.clone());
         self.bring_forward(now, &mut group, effects);
         if group.flush_at() > now {
-            let until = Some((&group.key, Some(group.flush_at())));
-            decide(now, Reason::Grouped, alert, Some(receiver), until, effects);
+            decide_grouped(now, alert, &group, effects);
         }
         self.groups.insert(group.key.clone(), group);
     }
 
-    /// There is news in the group: it is told at the next tick, if that was not so already.
+    /// There may be news in the group: it is told at the next tick, if that was not so already.
     fn bring_forward(&mut self, now: Timestamp, group: &mut Group, effects: &mut Effects) {
         let Some(policy) = self.policies.get(group.receiver()) else {
             return;
         };
-        let next = group.next_flush(policy, now);
+        let next = self.next_flush(group, policy, now);
         if next < group.flush_at() {
             self.schedule(group, next);
             put_group(group, effects);
         }
     }
+}
+
+/// The alert waits in its group.
+fn decide_grouped(now: Timestamp, alert: &Alert, group: &Group, effects: &mut Effects) {
+    let about = about(alert, Some(group.receiver()), Some(&group.key));
+    effects.decide_until(now, Reason::Grouped, about, Some(group.flush_at()));
 }

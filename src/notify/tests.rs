@@ -342,3 +342,32 @@ fn more_occurrences_than_are_remembered_are_bounded_and_said() {
     );
     assert_eq!(rig.alerts.len(), 10_000);
 }
+
+#[test]
+fn an_emptied_group_survives_a_crash_until_its_tick() {
+    let policy = Policy {
+        group_wait: SignedDuration::ZERO,
+        ..policy("chat")
+    };
+    let mut rig = Rig::new(vec![policy]);
+    rig.step(0, &[alert("failed", "a", 0)]);
+    rig.step(1, &[resolved("failed", "a", 0, 1)]);
+    for second in 2..72 {
+        rig.crash(at(second));
+        rig.step(second, &[]);
+    }
+    rig.step(72, &[alert("failed", "a", 72)]);
+    assert_snapshot!(rig.run(200), @r#"120 chat{alertname="failed"} Firing/New opens: a"#);
+}
+
+#[test]
+fn a_digest_whose_last_untold_alert_is_withdrawn_resolves_at_its_next_tick() {
+    let mut rig = Rig::new(vec![limited(30, 1)]);
+    rig.step(0, &[alert("failed", "a", 0)]);
+    rig.step(1, &[alert("failed", "b", 1)]);
+    assert_snapshot!(rig.run(120), @"120 chat{digest} Firing/Digest opens: b; 1 from failed");
+    rig.step(121, &[alert("failed", "c", 121)]);
+    rig.step(122, &[resolved("failed", "b", 1, 122)]);
+    rig.step(123, &[resolved("failed", "c", 121, 123)]);
+    assert_snapshot!(rig.run(239), @"180 chat{digest} Resolved/Resolved: [b]; 1 from failed");
+}
