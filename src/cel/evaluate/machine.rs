@@ -54,7 +54,7 @@ pub(in crate::cel) struct Machine<'a, 'b> {
 }
 
 /// What `enter` put aside.
-pub(super) struct Entered<'a> {
+pub(in crate::cel) struct Entered<'a> {
     code: Option<&'a Code>,
     names: [Option<Value<'a>>; FEW_NAMES],
 }
@@ -72,14 +72,14 @@ impl<'a, 'b> Machine<'a, 'b> {
     }
 
     /// Begins to evaluate `code`, perhaps in the middle of another one.
-    pub(super) fn enter(&mut self, code: &'a Code) -> Entered<'a> {
+    pub fn enter(&mut self, code: &'a Code) -> Entered<'a> {
         Entered {
             code: self.code.replace(code),
             names: std::mem::replace(&mut self.names, [const { None }; FEW_NAMES]),
         }
     }
 
-    pub(super) fn leave(&mut self, outer: Entered<'a>) {
+    pub fn leave(&mut self, outer: Entered<'a>) {
         self.code = outer.code;
         self.names = outer.names;
     }
