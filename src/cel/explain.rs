@@ -34,7 +34,7 @@ impl Program {
     /// Evaluates the expression part by part.
     #[must_use]
     pub fn explain<'a>(&'a self, bindings: &Bindings<'a>) -> Tree {
-        let mut machine = Machine::new(bindings, Budget::default());
+        let mut machine = Machine::new(None, bindings, Budget::default());
         explain_code(&self.code, &mut machine, true)
     }
 }
