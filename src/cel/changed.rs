@@ -28,19 +28,21 @@ fn changed(node: &Node, old: Option<&Json>, new: Option<&Json>) -> bool {
     }
     match shape(old, new) {
         Shape::Scalars => old != new,
-        Shape::Lists(old, new) => node.each.as_deref().is_some_and(|each| {
+        // A list has no fields, an absent value has: they read as zero.
+        Shape::Lists(_, _, Came(true)) if !node.fields.is_empty() => true,
+        Shape::Lists(old, new, _) => node.each.as_deref().is_some_and(|each| {
             old.len() != new.len()
                 || old
                     .iter()
                     .zip(new)
                     .any(|(old, new)| changed(each, Some(old), Some(new)))
         }),
-        Shape::Maps(old, new) => {
+        Shape::Maps(old, new, Came(came)) => {
             node.fields
                 .iter()
                 .any(|(name, field)| changed(field, old.get(name), new.get(name)))
                 || node.each.as_deref().is_some_and(|each| {
-                    !same_keys(old, new)
+                    came || !same_keys(old, new)
                         || old
                             .iter()
                             .zip(new)
@@ -61,21 +63,24 @@ fn same_keys(old: &Map, new: &Map) -> bool {
 
 /// How two values can be compared below. An absent one reads as an empty list or map.
 enum Shape<'j> {
-    Lists(&'j [Json], &'j [Json]),
-    Maps(&'j Map, &'j Map),
+    Lists(&'j [Json], &'j [Json], Came),
+    Maps(&'j Map, &'j Map, Came),
     /// Scalars, or two that have nothing in common.
     Scalars,
 }
 
+/// Whether only one of the two is there.
+struct Came(bool);
+
 fn shape<'j>(old: Option<&'j Json>, new: Option<&'j Json>) -> Shape<'j> {
     static EMPTY: std::sync::LazyLock<Map> = std::sync::LazyLock::new(Map::default);
     match (old, new) {
-        (Some(Json::List(old)), Some(Json::List(new))) => Shape::Lists(old, new),
-        (Some(Json::List(old)), None) => Shape::Lists(old, &[]),
-        (None, Some(Json::List(new))) => Shape::Lists(&[], new),
-        (Some(Json::Map(old)), Some(Json::Map(new))) => Shape::Maps(old, new),
-        (Some(Json::Map(old)), None) => Shape::Maps(old, &EMPTY),
-        (None, Some(Json::Map(new))) => Shape::Maps(&EMPTY, new),
+        (Some(Json::List(old)), Some(Json::List(new))) => Shape::Lists(old, new, Came(false)),
+        (Some(Json::List(old)), None) => Shape::Lists(old, &[], Came(true)),
+        (None, Some(Json::List(new))) => Shape::Lists(&[], new, Came(true)),
+        (Some(Json::Map(old)), Some(Json::Map(new))) => Shape::Maps(old, new, Came(false)),
+        (Some(Json::Map(old)), None) => Shape::Maps(old, &EMPTY, Came(true)),
+        (None, Some(Json::Map(new))) => Shape::Maps(&EMPTY, new, Came(true)),
         _ => Shape::Scalars,
     }
 }
@@ -98,6 +103,8 @@ struct Readers {
     below: Vec<u32>,
     /// Everybody who reads elements: concerned when their number changes.
     elements: Vec<u32>,
+    /// Everybody who reads fields: concerned when a list comes, which has none.
+    fielders: Vec<u32>,
 }
 
 /// The sets that a change concerns.
@@ -177,6 +184,9 @@ impl Readers {
         if !node.fields.is_empty() || node.each.is_some() {
             self.below.push(number);
         }
+        if !node.fields.is_empty() {
+            self.fielders.push(number);
+        }
         for (name, node) in &node.fields {
             let at = match self.fields.binary_search_by(|(n, _)| n.cmp(name)) {
                 Ok(at) => at,
@@ -212,16 +222,19 @@ impl Readers {
                     changes.mark(&self.below);
                 }
             }
-            Shape::Lists(old, new) => {
-                self.walk_elements(old.len() == new.len(), old.iter().zip(new), changes)
+            Shape::Lists(old, new, Came(came)) => {
+                if came {
+                    changes.mark(&self.fielders);
+                }
+                self.walk_elements(old.len() == new.len(), old.iter().zip(new), changes);
             }
-            Shape::Maps(old, new) => {
+            Shape::Maps(old, new, Came(came)) => {
                 for (name, readers) in &self.fields {
                     readers.walk(old.get(name), new.get(name), changes);
                 }
                 if self.each.is_some() {
                     let pairs = old.iter().zip(new).map(|(o, n)| (&o.1, &n.1));
-                    self.walk_elements(same_keys(old, new), pairs, changes);
+                    self.walk_elements(!came && same_keys(old, new), pairs, changes);
                 }
             }
         }
@@ -245,7 +258,7 @@ impl Readers {
 }
 
 #[cfg(test)]
-mod tests {
+pub(in crate::cel) mod tests {
     use super::*;
     use proptest::prelude::*;
 
@@ -269,12 +282,14 @@ mod tests {
 
     #[test]
     fn coming_and_going_counts_but_an_empty_parent_does_not() {
-        let without = json(r#"{}"#);
+        let without = json("{}");
         let with = json(r#"{"status":{"list":[]}}"#);
         assert!(set(&["status?"]).changed(&without, &with));
         assert!(set(&["status.list"]).changed(&without, &with));
         assert!(!set(&["status.phase"]).changed(&without, &with));
         assert!(!set(&["status.list[].x"]).changed(&without, &with));
+        // An empty list is not an absent map: to read a field of it is an error.
+        assert!(set(&["status.list.x"]).changed(&without, &with));
     }
 
     #[test]
@@ -286,7 +301,7 @@ mod tests {
         assert!(!set(&["l?", "m?"]).changed(&one, &two));
     }
 
-    pub(crate) fn any_json() -> impl Strategy<Value = Json> {
+    pub(in crate::cel) fn any_json() -> impl Strategy<Value = Json> {
         let leaf = prop_oneof![
             Just(Json::Null),
             any::<bool>().prop_map(Json::from),

@@ -24,20 +24,15 @@ use std::sync::Arc;
 /// The most arguments of a call that are kept without allocating.
 const FEW: usize = 4;
 
-/// Evaluates a whole expression.
+/// Evaluates a whole expression, which the machine was made for or has entered.
 pub(super) fn evaluate<'a>(code: &'a Code, m: &mut Machine<'a, '_>) -> Outcome<'a> {
-    let outer = m.enter(code);
-    let result = m
-        .charge(u64::from(code.root.size), code.root.span)
-        .and_then(|()| eval(&code.root, None, m))
-        .map_err(|mut fault| {
-            if fault.path.is_none() {
-                fault.path = path_within(code, &fault.span);
-            }
-            fault
-        });
-    m.leave(outer);
-    result
+    m.charge(u64::from(code.root.size), code.root.span)?;
+    eval(&code.root, None, m).map_err(|mut fault| {
+        if fault.path.is_none() {
+            fault.path = path_within(code, &fault.span);
+        }
+        fault
+    })
 }
 
 /// The first path that the failing part of the expression mentions, as far as it goes.

@@ -9,13 +9,18 @@ pub mod encoders;
 pub mod escape;
 pub mod lists;
 pub mod math;
+pub mod network;
 pub mod optionals;
+pub mod ordered;
+pub mod quantity;
 pub mod regex;
+pub mod semver;
 pub mod sets;
 pub mod standard;
 pub mod strings;
 pub mod text_format;
 pub mod types;
+pub mod url;
 pub mod watch;
 
 use super::error::ErrorKind;
@@ -66,7 +71,7 @@ pub struct Call<'m, 'a, 'b> {
 
 /// All functions by name. No two take the same number of arguments under one name.
 static FUNCTIONS: LazyLock<HashMap<&'static str, Vec<&'static Function>>> = LazyLock::new(|| {
-    let tables: [&'static [Function]; 11] = [
+    let tables: [&'static [Function]; 16] = [
         standard::FUNCTIONS,
         conversions::FUNCTIONS,
         strings::FUNCTIONS,
@@ -78,6 +83,11 @@ static FUNCTIONS: LazyLock<HashMap<&'static str, Vec<&'static Function>>> = Lazy
         optionals::FUNCTIONS,
         regex::FUNCTIONS,
         watch::FUNCTIONS,
+        network::FUNCTIONS,
+        quantity::FUNCTIONS,
+        ordered::FUNCTIONS,
+        semver::FUNCTIONS,
+        url::FUNCTIONS,
     ];
     let mut functions: HashMap<_, Vec<&'static Function>> = HashMap::new();
     for function in tables.into_iter().flatten() {

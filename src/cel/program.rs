@@ -79,7 +79,7 @@ impl Program {
     /// Evaluates it. Steps and bytes are taken from the budget.
     #[must_use]
     pub fn evaluate<'a>(&'a self, bindings: &Bindings<'a>, budget: &mut Budget) -> Evaluation<'a> {
-        let mut machine = Machine::new(bindings, *budget);
+        let mut machine = Machine::new(Some(&self.code), bindings, *budget);
         if self.code.slope != 0 {
             machine.recheck();
         }

@@ -2,6 +2,8 @@
 
 mod absent;
 mod errors;
+mod libraries;
+mod properties;
 mod reads;
 mod time;
 

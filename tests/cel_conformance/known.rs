@@ -1,3 +1,36 @@
 //! The cases that do not pass, and why.
 
-pub const FAILURES: &[(&str, &str)] = &[];
+const BLOCK: &str = "cel.block, cel.index and cel.iterVar are what an optimiser writes, not people";
+
+/// Name and reason, sorted.
+pub const FAILURES: &[(&str, &str)] = &[
+    ("block_ext/basic/int_add", BLOCK),
+    ("block_ext/basic/size_1", BLOCK),
+    ("block_ext/basic/size_2", BLOCK),
+    ("block_ext/basic/size_3", BLOCK),
+    ("block_ext/basic/size_4", BLOCK),
+    ("block_ext/basic/timestamp", BLOCK),
+    ("block_ext/basic/map_index", BLOCK),
+    ("block_ext/basic/nested_map_construction", BLOCK),
+    ("block_ext/basic/nested_list_construction", BLOCK),
+    ("block_ext/basic/multiple_macros_1", BLOCK),
+    ("block_ext/basic/multiple_macros_2", BLOCK),
+    ("block_ext/basic/multiple_macros_3", BLOCK),
+    ("block_ext/basic/nested_macros_1", BLOCK),
+    ("block_ext/basic/nested_macros_2", BLOCK),
+    ("block_ext/basic/adjacent_macros", BLOCK),
+    ("block_ext/basic/macro_shadowed_variable_1", BLOCK),
+    ("block_ext/basic/macro_shadowed_variable_2", BLOCK),
+    ("block_ext/basic/inclusion_list", BLOCK),
+    ("block_ext/basic/inclusion_map", BLOCK),
+    ("block_ext/basic/presence_test", BLOCK),
+    ("block_ext/basic/presence_test_2", BLOCK),
+    ("block_ext/basic/optional_list", BLOCK),
+    ("block_ext/basic/optional_map", BLOCK),
+    ("block_ext/basic/optional_map_chained", BLOCK),
+    ("block_ext/basic/call", BLOCK),
+    (
+        "timestamps/timestamp_conversions/toString_timestamp_nanos",
+        "a jiff::Timestamp ends a day before the year 10000, so that every time zone can show it",
+    ),
+];

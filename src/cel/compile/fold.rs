@@ -57,7 +57,7 @@ impl Compiler<'_> {
 
 fn compute(node: &Node) -> Result<Value<'static>, crate::cel::evaluate::Fault> {
     let bindings = Bindings::new();
-    let mut machine = Machine::new(&bindings, BUDGET);
+    let mut machine = Machine::new(None, &bindings, BUDGET);
     let value = eval(node, None, &mut machine)?;
     Ok(value.into_static())
 }

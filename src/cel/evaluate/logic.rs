@@ -23,6 +23,12 @@ pub(super) fn truth<'a>(
         Op::Or(terms) => decide(terms, true, scope, m),
         Op::Not(inner) => Ok(!truth(inner, scope, m)?),
         Op::Equal(sides, Negated(negated)) => {
+            if let (Op::Path(base, fields), Op::Const(Value::String(text))) =
+                (&sides[0].op, &sides[1].op)
+                && let Some(found) = select::text_at(*base, fields, scope, node.span, m)
+            {
+                return Ok((*found == **text) != *negated);
+            }
             let a = eval(&sides[0], scope, m)?;
             let b = eval(&sides[1], scope, m)?;
             Ok(equals(&a, &b, node.span, m)? != *negated)

@@ -54,16 +54,21 @@ pub(in crate::cel) struct Machine<'a, 'b> {
 }
 
 /// What `enter` put aside.
-pub(super) struct Entered<'a> {
+pub(in crate::cel) struct Entered<'a> {
     code: Option<&'a Code>,
     names: [Option<Value<'a>>; FEW_NAMES],
 }
 
 impl<'a, 'b> Machine<'a, 'b> {
-    pub fn new(bindings: &'b Bindings<'a>, budget: Budget) -> Machine<'a, 'b> {
+    /// Evaluates no code yet, or this one.
+    pub fn new(
+        code: Option<&'a Code>,
+        bindings: &'b Bindings<'a>,
+        budget: Budget,
+    ) -> Machine<'a, 'b> {
         Machine {
             bindings,
-            code: None,
+            code,
             names: [const { None }; FEW_NAMES],
             definitions: Vec::new(),
             budget,
@@ -72,37 +77,48 @@ impl<'a, 'b> Machine<'a, 'b> {
     }
 
     /// Begins to evaluate `code`, perhaps in the middle of another one.
-    pub(super) fn enter(&mut self, code: &'a Code) -> Entered<'a> {
+    pub fn enter(&mut self, code: &'a Code) -> Entered<'a> {
         Entered {
             code: self.code.replace(code),
             names: std::mem::replace(&mut self.names, [const { None }; FEW_NAMES]),
         }
     }
 
-    pub(super) fn leave(&mut self, outer: Entered<'a>) {
+    pub fn leave(&mut self, outer: Entered<'a>) {
         self.code = outer.code;
         self.names = outer.names;
     }
 
     /// The value of the name with this number.
     pub fn root(&mut self, number: u16, span: Span) -> Outcome<'a> {
-        if let Some(Some(value)) = self.names.get(usize::from(number)) {
-            return Ok(value.clone());
+        match self.root_ref(number, span)? {
+            Some(value) => Ok(value.clone()),
+            // More names than are kept: looked up at each use.
+            None => self.look_up(number, span),
         }
+    }
+
+    /// The same without counting a reference, if the value is kept.
+    #[inline]
+    pub fn root_ref(&mut self, number: u16, span: Span) -> Result<Option<&Value<'a>>, Fault> {
+        let at = usize::from(number);
+        if self.names.get(at).is_some_and(Option::is_none) {
+            self.names[at] = Some(self.look_up(number, span)?);
+        }
+        Ok(self.names.get(at).and_then(Option::as_ref))
+    }
+
+    fn look_up(&self, number: u16, span: Span) -> Outcome<'a> {
         let name = self
             .code
             .and_then(|code| code.names.get(usize::from(number)));
         let Some(name) = name else {
             return Ok(Value::Null);
         };
-        let Some(value) = self.bindings.find(&name.name, name.origin) else {
+        self.bindings.find(&name.name, name.origin).ok_or_else(|| {
             let message = format!("there is no {} here", name.name);
-            return Err(self.fault(ErrorKind::Unbound, span, message));
-        };
-        if let Some(slot) = self.names.get_mut(usize::from(number)) {
-            *slot = Some(value.clone());
-        }
-        Ok(value)
+            self.fault(ErrorKind::Unbound, span, message)
+        })
     }
 
     /// The value of the definition with this number, evaluated at most once.
@@ -117,7 +133,10 @@ impl<'a, 'b> Machine<'a, 'b> {
         if let Some((_, known)) = self.definitions.iter().find(|(code, _)| *code == address) {
             return known.clone();
         }
-        let result = evaluate(&program.code, self).map_err(|mut fault| {
+        let outer = self.enter(&program.code);
+        let result = evaluate(&program.code, self);
+        self.leave(outer);
+        let result = result.map_err(|mut fault| {
             fault.message = format!("in {name}: {}", fault.message);
             fault.span = span.range();
             fault

@@ -15,10 +15,13 @@ pub(super) fn path<'a>(
     scope: Option<&Scope<'_, 'a>>,
     m: &mut Machine<'a, '_>,
 ) -> Outcome<'a> {
-    let value = base_value(base, scope, node.span, m)?;
-    let (mut map, origin) = match &value {
-        Value::JsonMap(map, origin) => (*map, *origin),
-        _ => return slow_path(value, fields, m),
+    let start = match base {
+        Base::Root(root) => m.root_ref(root, node.span)?,
+        Base::Local(up) => Scope::value(scope, up),
+    };
+    let (mut map, origin) = match start {
+        Some(Value::JsonMap(map, origin)) => (*map, *origin),
+        _ => return slow_path(base_value(base, scope, node.span, m)?, fields, m),
     };
     let last = fields.len() - 1;
     for (at, step) in fields.iter().enumerate() {
@@ -30,7 +33,30 @@ pub(super) fn path<'a>(
             None => return Err(no_such_key(&step.name, step.span, m)),
         }
     }
-    Ok(value)
+    Ok(Value::JsonMap(map, origin))
+}
+
+/// The text at the end of a chain of fields, if all of them are there: the commonest comparison
+/// is with a constant text.
+pub(super) fn text_at<'a>(
+    base: Base,
+    fields: &'a [Field],
+    scope: Option<&Scope<'_, 'a>>,
+    span: Span,
+    m: &mut Machine<'a, '_>,
+) -> Option<&'a str> {
+    let start = match base {
+        Base::Root(root) => m.root_ref(root, span).ok()?,
+        Base::Local(up) => Scope::value(scope, up),
+    };
+    let Some(Value::JsonMap(map, _)) = start else {
+        return None;
+    };
+    let (first, rest) = fields.split_first()?;
+    let json = rest
+        .iter()
+        .try_fold(map.get(&first.name)?, |json, f| json.get(&f.name))?;
+    json.as_str()
 }
 
 #[inline(never)]

@@ -69,7 +69,7 @@ fn what_is_not_a_missing_field_stays_an_error() {
     insta::assert_snapshot!(eval("params.nothing == 1"), @"NoSuchKey: there is no key 'nothing' in `params.nothing` at params.nothing");
     insta::assert_snapshot!(eval("{'a': 1}.b == 1"), @"NoSuchKey: there is no key 'b' in `{'a': 1}.b`");
     insta::assert_snapshot!(eval("1 / object.status.nothing"), @"DivideByZero: division by zero in `1 / object.status.nothing` at object.status.nothing");
-    insta::assert_snapshot!(eval("object.spec.replicas.x"), @"Type: an int has no field 'x' in `object.spec.replicas.x` at object.spec.replicas");
+    insta::assert_snapshot!(eval("object.spec.replicas.x"), @"Type: an int has no field 'x' in `object.spec.replicas.x` at object.spec.replicas.x");
 }
 
 #[test]
