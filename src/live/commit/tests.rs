@@ -7,9 +7,9 @@ use tokio::time::timeout;
 
 use super::*;
 use crate::journal::Memory;
-use crate::transition::EventSeen;
 use crate::names::{GroupKey, Labels, NotificationId, ReceiverName, Uid};
 use crate::notify::{Cause, Notification, Status};
+use crate::transition::EventSeen;
 
 /// A disk that is full for the first commits, and remembers what each later one held.
 #[derive(Clone, Default)]
