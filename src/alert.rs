@@ -122,3 +122,14 @@ pub struct Alert {
     /// `event`, `events`, `variables`, `params`.
     pub view: Arc<Json>,
 }
+
+impl Alert {
+    /// The label of an alert about the bridge's own sight: `blind` or `unknown`.
+    pub const NOTICE: &str = "bellwether";
+
+    /// Whether it says that nothing can be said: then it does not wait for what it is about.
+    #[must_use]
+    pub fn is_notice(&self) -> bool {
+        self.nature == Nature::Occurrence && self.labels.contains_key(Self::NOTICE)
+    }
+}

@@ -159,7 +159,7 @@ fn notice_labels(rule: &Rule, object: &ObjectRef, cluster: &Arc<str>, what: &str
     put("cluster", cluster);
     put("kind", &object.kind);
     put("name", &object.name);
-    put("bellwether", what);
+    put(Alert::NOTICE, what);
     if let Some(namespace) = &object.namespace {
         put("namespace", namespace);
     }

@@ -89,8 +89,8 @@ impl Engine {
     fn flush(&mut self, effects: &mut Effects) {
         let mut notify = std::mem::take(&mut self.notify);
         let held = |alert: &Alert| match self.rule_of(alert) {
-            Some((number, _)) => !self.may_act(&alert.source, number),
-            None => false,
+            Some((number, _)) if !alert.is_notice() => !self.may_act(&alert.source, number),
+            _ => false,
         };
         let due = notify.flush(self.now, &held, effects);
         self.notify = notify;

@@ -37,7 +37,7 @@ fn an_aborted_relist_deletes_nothing_and_a_complete_one_deletes_what_it_does_not
     world.run_to(20);
     assert_snapshot!(world.told(), @r"
     0s Firing New: failed orders
-    11s Resolved Resolved: failed orders
+    10s Resolved Resolved: failed orders
     ");
 }
 

@@ -117,7 +117,7 @@ fn until_says_when_an_occurrence_is_over() {
     world.run_to(70);
     assert_snapshot!(world.told(), @r"
     0s Firing New: upgrading orders
-    61s Resolved Resolved: upgrading orders
+    60s Resolved Resolved: upgrading orders
     ");
 }
 

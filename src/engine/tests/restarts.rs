@@ -47,7 +47,7 @@ fn what_was_told_is_not_told_again() {
     world.run_to(300);
     assert_snapshot!(world.told(), @r"
     0s Firing New: failed orders
-    201s Resolved Resolved: failed orders
+    200s Resolved Resolved: failed orders
     ");
 }
 
@@ -125,7 +125,7 @@ fn a_removed_rule_resolves_its_alerts_and_a_renamed_one_keeps_them() {
     0s Firing New: old-name orders
     0s Firing New: removed orders
     100s Resolved Resolved: removed orders
-    201s Resolved Resolved: new-name orders
+    200s Resolved Resolved: new-name orders
     ");
 }
 

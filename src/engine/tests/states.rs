@@ -25,7 +25,7 @@ fn it_fires_when_the_hold_is_over_and_resolves_when_it_is_no_longer_true() {
     world.apply(&running());
     assert_snapshot!(world.told(), @r"
     300s Firing New: failed orders
-    401s Resolved Resolved: failed orders
+    400s Resolved Resolved: failed orders
     ");
 }
 
@@ -78,7 +78,7 @@ fn a_deleted_object_resolves_its_alert() {
     world.run_to(20);
     assert_snapshot!(world.told(), @r"
     0s Firing New: failed orders
-    11s Resolved Resolved: failed orders
+    10s Resolved Resolved: failed orders
     ");
     assert_snapshot!(world.reasons().join(", "), @"firing, resolved: the object was deleted");
 }
@@ -124,8 +124,8 @@ fn a_changed_dedup_key_resolves_the_alert_and_starts_another() {
     world.run_to(20);
     assert_snapshot!(world.told(), @r"
     0s Firing New: down orders
+    10s Resolved Resolved: down orders
     10s Firing New: down orders
-    11s Resolved Resolved: down orders
     ");
 }
 
