@@ -39,3 +39,5 @@ pub mod deliver;
 pub mod setup;
 // The shell around the engine: clock, streams, journal, deliveries, HTTP.
 pub mod live;
+// The command line.
+pub mod cli;

@@ -2,7 +2,19 @@
 //!
 //! In: streams of the cluster, outcomes of attempts, signals. Out: attempts, log lines, metrics,
 //! the state file. It decides nothing about rules, alerts or notifications: the engine does.
+//!
+//! ```text
+//! watch streams ─signals→ drive (engine) ─turns→ commit (state file) ─released→ courier
+//!                            ↑                                                     │
+//!                            └───────────────────── ended ─────────────────────────┘
+//! ```
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the shell: it reads the clock, waits and runs things beside each other"
+)]
+
+pub mod attempt;
 pub mod clock;
 pub mod commit;
 pub mod courier;
@@ -10,4 +22,242 @@ pub mod drive;
 pub mod http;
 pub mod logs;
 pub mod metrics;
+pub mod secrets;
 pub mod signals;
+
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::{JoinError, JoinHandle};
+use tokio::time::timeout;
+
+use crate::deliver::Deliverer;
+use crate::engine::Engine;
+use crate::journal::{Journal, Key, Record};
+use crate::setup::Loaded;
+use crate::watch::cluster::Cluster;
+use crate::watch::stream::{self, WatchSettings, Watching};
+use attempt::Attempts;
+use clock::Clock;
+use commit::{CommitError, Committer};
+use drive::{Drive, Wires};
+use metrics::{Metrics, Streams};
+use signals::Signals;
+
+/// Signals that wait for the engine; a stream that has more waits itself.
+const SIGNALS: usize = 1024;
+/// Turns that wait for the disk.
+const TURNS: usize = 16;
+/// How long the last commits may take once the engine has stopped.
+const FLUSH: Duration = Duration::from_millis(1500);
+
+/// What a bridge runs on, all of it opened and checked.
+pub struct Parts {
+    pub loaded: Loaded,
+    pub cluster: Cluster,
+    /// The `cluster` label.
+    pub cluster_name: Arc<str>,
+    pub deliverer: Deliverer,
+    pub journal: Box<dyn Journal>,
+    pub epoch: u64,
+    /// What the journal held.
+    pub records: Vec<(Key, Record)>,
+    /// Where probes and scrapes are answered, if anywhere.
+    pub listener: Option<TcpListener>,
+}
+
+/// Why a running bridge stopped without being asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum LiveError {
+    #[error(transparent)]
+    Commit(CommitError),
+    #[error("{what} panicked: {error}")]
+    Panicked {
+        what: &'static str,
+        error: JoinError,
+    },
+    #[error("{what} stopped although nobody asked it to")]
+    Stopped { what: &'static str },
+    #[error("probes and scrapes can no longer be answered: {0}")]
+    Http(io::Error),
+}
+
+/// Runs until a signal asks it to stop and what is under way has ended, or for at most about ten
+/// seconds after that.
+///
+/// # Errors
+/// Something broke that must not break. A restart goes on from the state file.
+pub async fn run(parts: Parts, mut signals: Signals) -> Result<(), LiveError> {
+    let (stop, stopped) = oneshot::channel();
+    let mut tasks = start(parts, stopped);
+    let which = tokio::select! {
+        which = signals.next() => which,
+        error = tasks.broken() => return Err(error),
+    };
+    tracing::info!(
+        "{which}: waiting for what is under way, at most {:?}",
+        drive::DRAIN
+    );
+    tokio::spawn(signals.end_at_next());
+    // The engine may be gone already: then the tasks' end says why.
+    let _ = stop.send(());
+    tasks.finish().await
+}
+
+fn start(parts: Parts, stop: oneshot::Receiver<()>) -> Tasks {
+    let metrics = Metrics::new();
+    let (to_engine, from_streams) = mpsc::channel(SIGNALS);
+    let (turns, to_commit) = mpsc::channel(TURNS);
+    let (release, released) = mpsc::unbounded_channel();
+    let (ended, attempts_ended) = mpsc::unbounded_channel();
+    let (questions, asked) = mpsc::channel(8);
+
+    let streams: Vec<Watching> = parts
+        .loaded
+        .rules
+        .streams()
+        .into_iter()
+        .map(|(source, paths)| {
+            let settings = WatchSettings::default();
+            stream::start(&parts.cluster, source, &paths, settings, to_engine.clone())
+        })
+        .collect();
+    let sources = parts.loaded.rules.streams().into_iter();
+    let counts: Streams = sources
+        .map(|(source, _)| source.key())
+        .zip(streams.iter().map(|stream| stream.stats().clone()))
+        .collect();
+
+    let committer = Committer::new(parts.journal, parts.epoch, release, metrics.clone());
+    let answers = http::Sources {
+        questions,
+        journal: committer.health(),
+        metrics: metrics.clone(),
+        streams: counts,
+    };
+    let mut clock = Clock::start();
+    let setup = parts.loaded.setup(parts.cluster_name);
+    let engine = Engine::restore(clock.now(), setup, parts.records);
+    let wires = Wires {
+        signals: from_streams,
+        ended: attempts_ended,
+        questions: asked,
+        turns,
+        stop,
+    };
+    let attempts = Arc::new(Attempts::new(
+        parts.loaded.formats,
+        parts.deliverer,
+        metrics,
+    ));
+    Tasks {
+        streams: Task::start(first_end(streams)),
+        drive: Task::start(Drive::new(engine, clock, wires).run()),
+        commit: Task::start(committer.run(to_commit)),
+        courier: Task::start(courier::run(released, ended, move |notification| {
+            attempts.clone().make(notification)
+        })),
+        http: Task::start(async move {
+            match parts.listener {
+                Some(listener) => http::serve(listener, answers).await,
+                None => std::future::pending().await,
+            }
+        }),
+    }
+}
+
+/// The end of the stream that ends first. None should: each heals itself.
+async fn first_end(mut streams: Vec<Watching>) -> Result<(), JoinError> {
+    let ends = streams.iter_mut().map(|stream| Box::pin(stream.ended()));
+    futures::future::select_all(ends).await.0
+}
+
+/// A task that ends with its handle.
+struct Task<T>(JoinHandle<T>);
+
+impl<T: Send + 'static> Task<T> {
+    fn start(work: impl Future<Output = T> + Send + 'static) -> Self {
+        Self(tokio::spawn(work))
+    }
+
+    async fn end(&mut self) -> Result<T, JoinError> {
+        (&mut self.0).await
+    }
+}
+
+impl<T> Drop for Task<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Everything that runs, watched for an end that nobody asked for.
+struct Tasks {
+    streams: Task<Result<(), JoinError>>,
+    drive: Task<u64>,
+    commit: Task<Result<(), CommitError>>,
+    courier: Task<Result<(), JoinError>>,
+    http: Task<io::Result<()>>,
+}
+
+impl Tasks {
+    /// The first of them that breaks.
+    async fn broken(&mut self) -> LiveError {
+        tokio::select! {
+            end = self.streams.end() => of_task("a watch", end.and_then(|end| end)),
+            end = self.courier.end() => of_task("a delivery", end.and_then(|end| end)),
+            end = self.commit.end() => of_commit(end),
+            end = self.http.end() => match end {
+                Ok(Err(error)) => LiveError::Http(error),
+                end => of_task("the HTTP server", end.map(|_| ())),
+            },
+            end = self.drive.end() => match end {
+                // It stops by itself only when nobody carries out its effects any more.
+                Ok(_) => of_commit(self.commit.end().await),
+                Err(error) => of_task("the engine", Err(error)),
+            },
+        }
+    }
+
+    /// Waits for the attempts that are under way and for the last commits.
+    async fn finish(&mut self) -> Result<(), LiveError> {
+        self.streams.0.abort();
+        let left = tokio::select! {
+            end = self.drive.end() => end.map_err(|error| of_task("the engine", Err(error)))?,
+            end = self.courier.end() => {
+                return Err(of_task("a delivery", end.and_then(|end| end)));
+            }
+        };
+        if left > 0 {
+            tracing::warn!(
+                "{left} attempts did not end in time; they are made again after the start"
+            );
+        }
+        match timeout(FLUSH, self.commit.end()).await {
+            Ok(Ok(Ok(()))) => tracing::info!("stopped; everything is saved"),
+            Ok(end) => return Err(of_commit(end)),
+            Err(_) => {
+                tracing::error!("the state file took too long: the last changes are not saved")
+            }
+        }
+        Ok(())
+    }
+}
+
+fn of_task(what: &'static str, end: Result<(), JoinError>) -> LiveError {
+    match end {
+        Ok(()) => LiveError::Stopped { what },
+        Err(error) => LiveError::Panicked { what, error },
+    }
+}
+
+fn of_commit(end: Result<Result<(), CommitError>, JoinError>) -> LiveError {
+    match end {
+        Ok(Err(error)) => LiveError::Commit(error),
+        end => of_task("the journal", end.map(|_| ())),
+    }
+}

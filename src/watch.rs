@@ -18,6 +18,7 @@ mod decode;
 pub mod object;
 mod event;
 mod backoff;
+pub mod secret;
 pub mod stats;
 
 use std::fmt::Write as _;

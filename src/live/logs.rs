@@ -22,28 +22,31 @@ pub enum Format {
 }
 
 /// Starts logging to standard error. `level` is a level (`debug`) or a filter as in `RUST_LOG`
-/// (`info,bellwether::watch=debug`).
+/// (`info,bellwether::watch=debug`). Says which of text and JSON it is.
 ///
 /// # Errors
 /// `level` is no filter.
-pub fn start(format: Format, level: &str) -> Result<(), tracing_subscriber::filter::ParseError> {
+pub fn start(
+    format: Format,
+    level: &str,
+) -> Result<Format, tracing_subscriber::filter::ParseError> {
     let filter = EnvFilter::try_new(level)?;
     let terminal = std::io::stderr().is_terminal();
-    let text = match format {
-        Format::Auto => terminal,
-        Format::Text => true,
-        Format::Json => false,
+    let format = match format {
+        Format::Auto if terminal => Format::Text,
+        Format::Auto => Format::Json,
+        chosen => chosen,
     };
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let registry = tracing_subscriber::registry().with(filter);
     // A second start in one process keeps the first: the only error there is.
-    let _ = if text {
+    let _ = if format == Format::Text {
         let lines = lines.with_ansi(terminal).with_target(false);
         registry.with(lines).try_init()
     } else {
         registry.with(lines.json().flatten_event(true)).try_init()
     };
-    Ok(())
+    Ok(format)
 }
 
 /// Logs a decision, as loud as it deserves.

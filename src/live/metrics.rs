@@ -32,6 +32,7 @@ pub struct Metrics {
     registry: Arc<Registry>,
     decisions: Counters<1>,
     sends: Counters<2>,
+    missing: Counter,
     journal_commits: Counter,
     journal_failures: Counter,
     journal_commit_seconds: Histogram,
@@ -46,6 +47,7 @@ impl Metrics {
             registry: Arc::default(),
             decisions: Family::default(),
             sends: Family::default(),
+            missing: Counter::default(),
             journal_commits: Counter::default(),
             journal_failures: Counter::default(),
             journal_commit_seconds: Histogram::new(exponential_buckets(0.000_5, 2.0, 14)),
@@ -68,6 +70,11 @@ impl Metrics {
             "sends",
             "Attempts by receiver and outcome",
             self.sends.clone(),
+        );
+        registry.register(
+            "template_missing",
+            "Values that a template read and that were not there",
+            self.missing.clone(),
         );
         registry.register(
             "journal_commits",
@@ -111,6 +118,11 @@ impl Metrics {
             ("outcome", outcome.to_owned()),
         ];
         self.sends.get_or_create(&labels).inc();
+    }
+
+    /// Counts a value that a template read in vain.
+    pub fn missing(&self) {
+        self.missing.inc();
     }
 
     /// Counts a commit and how long it took.

@@ -82,7 +82,15 @@ fn a_mistake_in_a_text_is_shown_where_it_stands() {
         ("rules/rule.yaml", &rule),
         ("rules/receiver.yaml", RECEIVER),
         ("templates/hook.json.hbs", "{}"),
-    ]), @"");
+    ]), @r#"
+    error: there is no "objekt"
+      --> DIR/rules/rule.yaml:10:13
+       |
+    10 |   summary: "{{objekt.spec.engine}} {{variables.ready.message}}"
+       |             ^^^^^^^^^^^^^^^^^^^^^^
+       |
+       = help: did you mean "object"?
+    "#);
 }
 
 #[test]
@@ -92,7 +100,29 @@ fn mistakes_of_all_files_are_told_at_once() {
         ("rules/rule.yaml", &rule),
         ("rules/receiver.yaml", &RECEIVER.replace("hook.json.hbs", "hok.json.hbs")),
         ("templates/hook.json.hbs", "{\n  \"a\": \"{{#if}}\"\n}"),
-    ]), @"");
+    ]), @r#"
+    error: there is no template "hok.json.hbs"
+     --> DIR/rules/receiver.yaml:3:18
+      |
+    3 | metadata: {name: hook}
+      |                  ^^^^
+      |
+      = help: name a template directory with --templates
+
+    error: the expression ends too early
+     --> DIR/rules/rule.yaml:9:31
+      |
+    9 |   when: object.status.phase == 
+      |                               ^
+
+    error: something is not closed here
+     --> DIR/templates/hook.json.hbs:3:2
+      |
+    3 | }
+      |  ^
+      |
+      = help: {{#if …}} ends with {{/if}}, {{#each …}} with {{/each}}
+    "#);
 }
 
 #[test]
@@ -100,5 +130,9 @@ fn a_directory_of_templates_that_does_not_exist_is_said() {
     assert_snapshot!(refusal(&[
         ("rules/rule.yaml", RULE),
         ("rules/receiver.yaml", &RECEIVER.replace("  template: hook.json.hbs\n", "")),
-    ]), @"");
+    ]), @r#"
+    error: cannot read the templates in DIR/templates: No such file or directory (os error 2)
+     |
+     = help: --templates takes a directory of .hbs files
+    "#);
 }

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Instant;
 
 use crate::cel::PathSet;
@@ -92,6 +92,14 @@ impl Watching {
     #[must_use]
     pub fn stats(&self) -> &Arc<WatchStats> {
         &self.stats
+    }
+
+    /// Waits for the end of the stream: nobody listens any more, or, as the error, it panicked.
+    ///
+    /// # Errors
+    /// The stream panicked.
+    pub async fn ended(&mut self) -> Result<(), JoinError> {
+        (&mut self.task).await
     }
 }
 

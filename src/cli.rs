@@ -1,0 +1,166 @@
+//! The command line: arguments in, exit code out. One file a subcommand.
+//!
+//! It turns arguments into calls of the library and errors into text; it decides nothing else.
+
+pub mod failure;
+pub mod run;
+mod summary;
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::live::logs;
+use crate::setup::Files;
+use crate::watch::cluster::Address;
+use failure::Failure;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0   all went well
+  1   the rules, receivers, templates or credentials have a problem
+  2   the command line is wrong
+  3   the cluster cannot be reached, or does not allow what is needed
+  4   the state file cannot be used
+  5   the listen address cannot be used
+  70  an internal error; please report it";
+
+/// Watches Kubernetes resources, evaluates CEL rules on every transition, and delivers the
+/// notifications.
+#[derive(Debug, Parser)]
+#[command(name = "bellwether", version, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    logging: Logging,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(run::Run),
+}
+
+/// How much is logged, and how.
+#[derive(Debug, Args)]
+struct Logging {
+    /// How log lines look: `auto` is text on a terminal and JSON otherwise.
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "auto")]
+    log_format: logs::Format,
+    /// error, warn, info, debug or trace; or a filter such as `info,bellwether::watch=debug`.
+    #[arg(
+        long,
+        global = true,
+        value_name = "LEVEL",
+        env = "RUST_LOG",
+        default_value = "info"
+    )]
+    log_level: String,
+}
+
+/// The user's files, as every command takes them.
+#[derive(Debug, Args)]
+pub struct FileArgs {
+    /// Files and directories of rules and receivers (YAML).
+    #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
+    pub rules: Vec<PathBuf>,
+    /// The directory of template files (.hbs).
+    #[arg(long, value_name = "DIR")]
+    pub templates: Option<PathBuf>,
+    /// Sets a rule's parameter: NAME=VALUE for every rule that has it, or RULE.NAME=VALUE.
+    #[arg(long = "param", value_name = "NAME=VALUE")]
+    pub params: Vec<String>,
+}
+
+impl FileArgs {
+    /// The same for [`crate::setup::load`].
+    #[must_use]
+    pub fn files(&self, own_namespace: Option<String>) -> Files {
+        Files {
+            rules: self.rules.clone(),
+            templates: self.templates.clone(),
+            params: self.params.clone(),
+            own_namespace,
+        }
+    }
+}
+
+/// Which cluster, as every command takes it.
+#[derive(Debug, Args)]
+pub struct ClusterArgs {
+    /// The kubeconfig; else $KUBECONFIG, ~/.kube/config, or the pod's own service account.
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// The context of the kubeconfig; else its current one.
+    #[arg(long, value_name = "NAME")]
+    pub context: Option<String>,
+    /// The bridge's own namespace; else the context's or the pod's.
+    #[arg(long, short, value_name = "NAME")]
+    pub namespace: Option<String>,
+    /// The `cluster` label of alerts; else the context's name.
+    #[arg(long, value_name = "NAME")]
+    pub cluster_name: Option<String>,
+}
+
+impl ClusterArgs {
+    /// The same for [`crate::watch::cluster::Cluster::connect`].
+    #[must_use]
+    pub fn address(&self) -> Address {
+        Address {
+            kubeconfig: self.kubeconfig.clone(),
+            context: self.context.clone(),
+            namespace: self.namespace.clone(),
+        }
+    }
+}
+
+/// Runs the program.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let format = match cli.logging.start() {
+        Ok(format) => format,
+        Err(failure) => return failure.report(),
+    };
+    let done = match cli.command {
+        Command::Run(arguments) => blocking(run::run(&arguments, format)),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+impl Logging {
+    fn start(&self) -> Result<logs::Format, Failure> {
+        logs::start(self.log_format, &self.log_level).map_err(|error| Failure {
+            exit: failure::USAGE,
+            report: format!(
+                "error: --log-level {:?}: {error}\nhelp: one of error, warn, info, debug, trace; \
+                 or a filter such as info,bellwether::watch=debug",
+                self.log_level
+            ),
+        })
+    }
+}
+
+/// Runs a command on a runtime of its own. Work that is still blocked after it, such as a disk that
+/// does not answer, does not keep the process.
+fn blocking(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = builder.enable_all().build().map_err(|error| Failure {
+        exit: failure::INTERNAL,
+        report: format!("error: no thread can be started: {error}"),
+    })?;
+    let done = runtime.block_on(command);
+    runtime.shutdown_timeout(Duration::from_millis(500));
+    done
+}
+
+/// Whether reports are coloured.
+pub(crate) fn colour() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+}

@@ -1,0 +1,172 @@
+//! `bellwether run`: the bridge.
+//!
+//! What is wrong is told in the order in which a person can mend it: files, credentials, state
+//! file, cluster. Once it runs, an unreachable cluster is waited for.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use clap::Args;
+use tokio::net::TcpListener;
+
+use super::failure::{self, Failure};
+use super::summary::Summary;
+use super::{ClusterArgs, FileArgs};
+use crate::deliver::{CredentialError, Deliverer, NoSecrets, SecretReader};
+use crate::journal::{Journal, Store};
+use crate::live::secrets::ClusterSecrets;
+use crate::live::signals::Signals;
+use crate::live::{self, Parts, logs};
+use crate::setup;
+use crate::watch::cluster::Cluster;
+
+const EXAMPLES: &str = "\
+Examples:
+  bellwether run --rules rules/
+  bellwether run --rules rules/ --templates templates/ --context staging --param hold=30s
+  bellwether run --rules /etc/bellwether/rules --state /var/lib/bellwether/state --listen 0.0.0.0:8080
+
+The first SIGTERM or Ctrl-C waits for attempts under way, at most ten seconds, and exits 0; the
+second stops at once with exit code 130. Nothing is lost either way: what is not yet delivered is in
+the state file.";
+
+/// Watch the cluster and deliver notifications, until SIGTERM
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Run {
+    #[command(flatten)]
+    files: FileArgs,
+    #[command(flatten)]
+    cluster: ClusterArgs,
+    /// Where alerts and undelivered notifications survive a restart; else ./bellwether.state, in a
+    /// pod /var/lib/bellwether/state.
+    #[arg(long, value_name = "FILE", env = "BELLWETHER_STATE")]
+    state: Option<PathBuf>,
+    /// Where /healthz, /readyz and /metrics are served, or `off`.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    listen: Listen,
+}
+
+/// An address to listen on, or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Listen {
+    Off,
+    At(SocketAddr),
+}
+
+impl FromStr for Listen {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "off" {
+            return Ok(Self::Off);
+        }
+        let address = text.strip_prefix(':').map(|port| format!("0.0.0.0:{port}"));
+        let address = address.as_deref().unwrap_or(text);
+        let parsed = address.parse().map(Self::At);
+        parsed.map_err(|_| "an address and a port (127.0.0.1:8080), or off".to_owned())
+    }
+}
+
+/// Runs the bridge.
+///
+/// # Errors
+/// It cannot start, or something broke that must not break.
+pub async fn run(arguments: &Run, format: logs::Format) -> Result<(), Failure> {
+    // Reads the kubeconfig and asks nobody; what is wrong with it waits until the files are right.
+    let cluster = Cluster::connect(&arguments.cluster.address()).await;
+    let own_namespace = cluster.as_ref().ok().map(|c| c.namespace().to_string());
+    let loaded = setup::load(&arguments.files.files(own_namespace))?;
+
+    let secrets: Arc<dyn SecretReader> = match &cluster {
+        Ok(cluster) => Arc::new(ClusterSecrets::of(cluster.clone())),
+        Err(_) => Arc::new(NoSecrets),
+    };
+    let deliverer = Deliverer::new(&loaded.configuration.receivers, secrets)?;
+    let unresolved = deliverer.verify().await;
+    let (in_cluster, here): (Vec<_>, Vec<_>) = unresolved
+        .into_iter()
+        .partition(|missing| matches!(missing.error, CredentialError::SecretKey { .. }));
+    if !here.is_empty() {
+        return Err(here.into());
+    }
+
+    let state = arguments.state_file();
+    let mut store = Store::open(&state)?;
+    let cluster = cluster?;
+    store.claim(&cluster.identity().await?.to_string())?;
+    if !in_cluster.is_empty() {
+        return Err(in_cluster.into());
+    }
+    let records = store.load()?;
+
+    let listener = listen(arguments.listen).await?;
+    let name = arguments.cluster.cluster_name.as_deref();
+    let cluster_name: Arc<str> = name.map_or_else(|| cluster.name().clone(), Arc::from);
+    let summary = Summary {
+        loaded: &loaded,
+        cluster: &cluster,
+        cluster_name: &cluster_name,
+        state: &state,
+        records: records.len(),
+        listening: listener.as_ref().and_then(|l| l.local_addr().ok()),
+    };
+    summary.tell(format);
+    let signals = Signals::listen().map_err(|error| Failure {
+        exit: failure::INTERNAL,
+        report: format!("error: signals cannot be received: {error}"),
+    })?;
+    let parts = Parts {
+        epoch: store.epoch(),
+        journal: Box::new(store),
+        loaded,
+        cluster,
+        cluster_name,
+        deliverer,
+        records,
+        listener,
+    };
+    Ok(live::run(parts, signals).await?)
+}
+
+impl Run {
+    fn state_file(&self) -> PathBuf {
+        let in_pod = self.cluster.kubeconfig.is_none()
+            && std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
+        let default = if in_pod {
+            "/var/lib/bellwether/state"
+        } else {
+            "bellwether.state"
+        };
+        self.state.clone().unwrap_or_else(|| default.into())
+    }
+}
+
+async fn listen(wanted: Listen) -> Result<Option<TcpListener>, Failure> {
+    let Listen::At(address) = wanted else {
+        return Ok(None);
+    };
+    match TcpListener::bind(address).await {
+        Ok(listener) => Ok(Some(listener)),
+        Err(error) => Err(Failure::new(
+            failure::LISTEN,
+            format!("cannot listen on {address}: {error}"),
+            "choose another address with --listen ADDR, or --listen off",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listen_address_may_be_off_or_a_port() {
+        assert_eq!("off".parse(), Ok(Listen::Off));
+        let any = Listen::At(([0, 0, 0, 0], 9090).into());
+        assert_eq!(":9090".parse(), Ok(any));
+        assert!("localhost".parse::<Listen>().is_err());
+    }
+}
