@@ -15,6 +15,9 @@ use crate::cel::Json;
 pub use alerts::Alerts;
 pub use life::Subject;
 
+pub use crate::decision::Ending;
+pub use crate::evaluate::Texts;
+
 use crate::names::{Fingerprint, Labels, ObjectRef, ReceiverName, RuleName, Severity, SourceKey};
 
 /// Where an alert stands. An inactive alert does not exist.
@@ -38,50 +41,11 @@ pub enum Nature {
     Occurrence,
 }
 
-/// The rule's texts as they stood when the alert last changed: handlebars sources, not yet expanded.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Texts {
-    pub summary: Option<Arc<str>>,
-    pub description: Option<Arc<str>>,
-    pub runbook: Option<Arc<str>>,
-}
-
 /// How an alert ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resolution {
     pub at: Timestamp,
     pub reason: Ending,
-}
-
-/// Why an alert ended, in words that a message can quote.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Ending {
-    /// The rule is no longer true (or its `until` is).
-    Cleared,
-    /// The object was deleted.
-    Deleted,
-    /// The object no longer matches the selectors of the rule.
-    LeftSelection,
-    /// The alert's deduplication key changed; a new alert took its place.
-    KeyChanged,
-    /// The rule was removed.
-    RuleRemoved,
-}
-
-impl Ending {
-    /// The reason as a person would say it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Cleared => "no longer true",
-            Self::Deleted => "the object was deleted",
-            Self::LeftSelection => "left selection",
-            Self::KeyChanged => "the dedup key changed",
-            Self::RuleRemoved => "the rule was removed",
-        }
-    }
 }
 
 /// One alert. Values of this type are shared and never edited in place once they were handed on:

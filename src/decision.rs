@@ -7,7 +7,6 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::alert::Ending;
 use crate::names::{
     Fingerprint, GroupKey, NotificationId, ObjectRef, ReceiverName, RuleName, SourceKey,
 };
@@ -135,6 +134,36 @@ impl fmt::Display for Reason {
             | Self::Blind(why)
             | Self::Bounded(why) => write!(f, "{}: {why}", self.name()),
             _ => f.write_str(self.name()),
+        }
+    }
+}
+
+/// Why an alert ended, in words that a message can quote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ending {
+    /// The rule is no longer true (or its `until` is).
+    Cleared,
+    /// The object was deleted.
+    Deleted,
+    /// The object no longer matches the selectors of the rule.
+    LeftSelection,
+    /// The alert's deduplication key changed; a new alert took its place.
+    KeyChanged,
+    /// The rule was removed.
+    RuleRemoved,
+}
+
+impl Ending {
+    /// The reason as a person would say it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Cleared => "no longer true",
+            Self::Deleted => "the object was deleted",
+            Self::LeftSelection => "left selection",
+            Self::KeyChanged => "the dedup key changed",
+            Self::RuleRemoved => "the rule was removed",
         }
     }
 }

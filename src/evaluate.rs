@@ -13,8 +13,8 @@ pub mod ruleset;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
-use crate::alert::Texts;
 use crate::cel::{Json, PathSet, Program};
 use crate::config::{OnDelete, OnStartup};
 use crate::names::{ReceiverName, RuleName, Severity};
@@ -49,6 +49,15 @@ impl Verdict {
 pub struct Judgement {
     pub verdict: Verdict,
     pub next: Option<Timestamp>,
+}
+
+/// The rule's texts as they stood when the alert last changed: handlebars sources, not yet expanded.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Texts {
+    pub summary: Option<Arc<str>>,
+    pub description: Option<Arc<str>>,
+    pub runbook: Option<Arc<str>>,
 }
 
 /// A rule ready to be evaluated.

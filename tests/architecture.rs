@@ -141,7 +141,7 @@ fn each_outside_dependency_has_one_owner() {
         ("serde_saphyr", &["config", "dry_run", "render"]),
         ("redb::", &["journal"]),
         ("axum::", &["live"]),
-        ("::cel::", &["cel"]),
+        ("use ::cel::", &["cel"]),
     ];
     let mut all = Vec::new();
     files(&source(), &mut all);

@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use super::{Occasion, Rule, RuleSet, Trigger, View};
-use crate::alert::Texts;
+use super::{Occasion, Rule, RuleSet, Texts, Trigger, View};
 use crate::cel::{Env, Json, Kind, PathSet, Problem, Program};
 use crate::config::{self, Configuration, Text};
 use crate::diagnostic::{Diagnostic, Diagnostics};
