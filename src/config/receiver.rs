@@ -1,8 +1,4 @@
 //! `kind: Receiver`: who is told, how, how often and in which groups.
-#![expect(
-    clippy::doc_markdown,
-    reason = "the CRD shows these comments to users, who know PagerDuty without markup"
-)]
 
 pub(super) mod manifest;
 
