@@ -30,7 +30,15 @@ pub fn start(
     format: Format,
     level: &str,
 ) -> Result<Format, tracing_subscriber::filter::ParseError> {
+    // The client logs each request that fails as an error; we say what it means, and when it is
+    // tried again.
+    let own = "kube_client=off".parse()?;
     let filter = EnvFilter::try_new(level)?;
+    let filter = if level.contains("kube_client") {
+        filter
+    } else {
+        filter.add_directive(own)
+    };
     let terminal = std::io::stderr().is_terminal();
     let format = match format {
         Format::Auto if terminal => Format::Text,

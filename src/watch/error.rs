@@ -42,7 +42,7 @@ pub enum WatchError {
     Unauthorized,
     /// 403. The server's message names user, verb and resource.
     #[error(
-        "not allowed (403 Forbidden): {message}; grant it in a ClusterRole (`bellwether rbac` prints the least one)"
+        "not allowed (403 Forbidden): {message}; grant it in a ClusterRole, as deploy/base/clusterrole.yaml does"
     )]
     Forbidden { message: String },
     /// 404.

@@ -17,7 +17,7 @@ async fn a_missing_right_is_named_and_its_grant_is_noticed() {
         .until("it is refused", |m| m.health == Health::Broken)
         .await;
     let why = mirror.broken[0].replace(&world.namespace, "NAMESPACE");
-    insta::assert_snapshot!(why, @r#"not allowed (403 Forbidden): configmaps is forbidden: User "watcher-of-maps" cannot watch resource "configmaps" in API group "" in the namespace "NAMESPACE"; grant it in a ClusterRole (`bellwether rbac` prints the least one)"#);
+    insta::assert_snapshot!(why, @r#"not allowed (403 Forbidden): configmaps is forbidden: User "watcher-of-maps" cannot watch resource "configmaps" in API group "" in the namespace "NAMESPACE"; grant it in a ClusterRole, as deploy/base/clusterrole.yaml does"#);
 
     world
         .objects

@@ -1,0 +1,175 @@
+//! The program as a process: started, asked, signalled, killed.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+/// A command line that is being put together.
+pub struct Command {
+    inner: std::process::Command,
+    folder: PathBuf,
+}
+
+impl Command {
+    /// Nothing of the surroundings is handed on: what a test means, it says.
+    pub fn new(subcommand: &str, folder: &Path) -> Self {
+        let mut inner = std::process::Command::new(env!("CARGO_BIN_EXE_bellwether"));
+        inner.env_clear().arg(subcommand).stdin(Stdio::null());
+        Self {
+            inner,
+            folder: folder.to_owned(),
+        }
+    }
+
+    pub fn arguments(&mut self, arguments: &[&str]) -> &mut Self {
+        self.inner.args(arguments);
+        self
+    }
+
+    pub fn path(&mut self, option: &str, path: &Path) -> &mut Self {
+        self.inner.arg(option).arg(path);
+        self
+    }
+
+    pub fn variable(&mut self, name: &str, value: &str) -> &mut Self {
+        self.inner.env(name, value);
+        self
+    }
+
+    pub fn without(&mut self, name: &str) -> &mut Self {
+        self.inner.env_remove(name);
+        self
+    }
+
+    /// Starts it and waits until it has said that it started.
+    pub async fn start(&mut self) -> Bridge {
+        let log = self.folder.join(format!("log-{}", fastrand::u64(..)));
+        let child = self
+            .inner
+            .stdout(Stdio::null())
+            .stderr(File::create(&log).unwrap());
+        let mut bridge = Bridge {
+            child: child.spawn().unwrap(),
+            log,
+            address: String::new(),
+        };
+        bridge.address = bridge.listening().await;
+        bridge
+    }
+
+    /// Runs it to its end: the exit code, and what it said, with the folder's path as `DIR`.
+    pub fn refused(&mut self) -> (Option<i32>, String) {
+        let output = self.inner.output().unwrap();
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        let folder = self.folder.to_string_lossy();
+        (
+            output.status.code(),
+            text.trim_end().replace(&*folder, "DIR"),
+        )
+    }
+}
+
+/// A running bridge. It is killed when the test ends.
+pub struct Bridge {
+    child: Child,
+    log: PathBuf,
+    address: String,
+}
+
+impl Bridge {
+    async fn listening(&mut self) -> String {
+        let started = |bridge: &Self| {
+            let log = bridge.log();
+            let line = log.lines().find(|line| line.contains("\"started\""))?;
+            let line: serde_json::Value = serde_json::from_str(line).ok()?;
+            Some(line["listening"].as_str()?.to_owned())
+        };
+        for _ in 0..300 {
+            if let Some(address) = started(self) {
+                return address;
+            }
+            assert!(
+                self.child.try_wait().unwrap().is_none(),
+                "it ended: {}",
+                self.log()
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("it did not start within 15 s: {}", self.log());
+    }
+
+    /// All that it has said.
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// An answer of its HTTP server: status and body.
+    pub async fn get(&self, path: &str) -> (u16, String) {
+        let url = format!("http://{}{path}", self.address);
+        let answer = reqwest::get(url).await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    }
+
+    /// Waits until it has listed everything.
+    pub async fn ready(&self) {
+        let mut last = String::new();
+        for _ in 0..200 {
+            let (status, text) = self.get("/readyz").await;
+            if status == 200 {
+                return;
+            }
+            last = text;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("not ready within 10 s: {last}\n{}", self.log());
+    }
+
+    /// Waits until it has said this.
+    pub async fn says(&self, text: &str) {
+        for _ in 0..200 {
+            if self.log().contains(text) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("it did not say {text:?} within 10 s: {}", self.log());
+    }
+
+    pub fn signal(&self, name: &str) {
+        let process = self.child.id().to_string();
+        let kill = std::process::Command::new("kill")
+            .args([name, &process])
+            .status();
+        assert!(kill.unwrap().success());
+    }
+
+    /// `kill -9`: no time for a last word.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Waits for its end.
+    pub async fn end(&mut self, within: Duration) -> ExitStatus {
+        let began = Instant::now();
+        while began.elapsed() < within {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("still running after {within:?}: {}", self.log());
+    }
+}
+
+impl Drop for Bridge {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("--- the bridge said:\n{}", self.log());
+        }
+    }
+}

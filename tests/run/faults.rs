@@ -1,0 +1,50 @@
+//! What breaks around a running bridge.
+
+use std::time::Duration;
+
+use bellwether_testkit::CutProxy;
+
+use crate::world::World;
+
+#[tokio::test]
+async fn an_api_server_that_cannot_be_reached_for_a_while_costs_nothing() {
+    let world = World::new("away").await;
+    world.write_rules("0s", "");
+    let proxy = CutProxy::start(world.cluster.address()).await.unwrap();
+    let database = world.database("orders").await;
+    let bridge = world.command_through(proxy.address()).start().await;
+    bridge.ready().await;
+
+    proxy.refuse().await;
+    world.phase(&database, "Failed").await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(world.webhook.messages().is_empty());
+    proxy.accept().await;
+    world
+        .webhook
+        .wait_for(1, Duration::from_secs(40))
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_receiver_that_fails_is_tried_again_and_delays_no_other() {
+    let world = World::new("retry").await;
+    world.write_rules("0s", "");
+    world.slack.fail_next(2, 500, None);
+    let database = world.database("orders").await;
+    let bridge = world.command().start().await;
+    bridge.ready().await;
+    world.phase(&database, "Failed").await;
+    world
+        .webhook
+        .wait_for(1, Duration::from_secs(5))
+        .await
+        .unwrap();
+    world
+        .slack
+        .wait_for(1, Duration::from_secs(30))
+        .await
+        .unwrap();
+    assert_eq!(world.slack.refused().len(), 2);
+}

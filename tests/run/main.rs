@@ -1,0 +1,17 @@
+//! The bridge as people run it: the real program, a real API server, receivers that enforce the
+//! limits of the real ones. Each test watches a namespace of its own as a user that has the role of
+//! `deploy/base` and no other right.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the shell: tests wait for a real program"
+)]
+
+mod alerts;
+mod bridge;
+mod crash;
+mod faults;
+mod probes;
+mod refusals;
+mod stop;
+mod world;

@@ -1,0 +1,162 @@
+//! A namespace with databases, a user with the least role, rules and receivers in files.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use bellwether_testkit::receivers::{PagerDuty, Slack, Webhook};
+use bellwether_testkit::{Cluster, Objects, User};
+use kube::api::DynamicObject;
+use serde_json::json;
+
+use crate::bridge::Command;
+
+/// PagerDuty's integration keys have 32 characters.
+const ROUTING_KEY: &str = "0123456789abcdef0123456789abcdef";
+
+pub struct World {
+    pub cluster: &'static Cluster,
+    pub objects: Objects,
+    pub namespace: String,
+    pub user: User,
+    pub folder: tempfile::TempDir,
+    pub slack: Slack,
+    pub pagerduty: PagerDuty,
+    pub webhook: Webhook,
+}
+
+impl World {
+    pub async fn new(prefix: &str) -> Self {
+        let cluster = Cluster::shared().await;
+        let namespace = cluster.namespace(prefix).await.unwrap();
+        let user = cluster.user(&namespace).unwrap();
+        let objects = Objects::new(cluster.admin().client().await.unwrap());
+        for file in ["crds/databaseinstance.yaml", "deploy/base/clusterrole.yaml"] {
+            let text = fs::read_to_string(root().join(file)).unwrap();
+            objects.apply("", &text).await.unwrap();
+        }
+        let binding = format!(
+            "
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {{name: {namespace}}}
+roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: bellwether}}
+subjects: [{{apiGroup: rbac.authorization.k8s.io, kind: User, name: {namespace}}}]
+"
+        );
+        objects.apply("", &binding).await.unwrap();
+        Self {
+            cluster,
+            objects,
+            namespace,
+            user,
+            folder: tempfile::tempdir().unwrap(),
+            slack: Slack::start().await.unwrap(),
+            pagerduty: PagerDuty::start().await.unwrap(),
+            webhook: Webhook::start().await.unwrap(),
+        }
+    }
+
+    /// The rule of the example, watching this namespace, and three receivers. `of_webhook` goes
+    /// into the webhook's document.
+    pub fn write_rules(&self, hold: &str, of_webhook: &str) {
+        let namespace = &self.namespace;
+        let pagerduty = self.pagerduty.base_url();
+        let text = format!(
+            "
+apiVersion: bellwether.dev/v1alpha1
+kind: Rule
+metadata: {{name: database-failed}}
+spec:
+  watch: {{apiVersion: stable.example.com/v1, kind: DatabaseInstance, namespaces: [{namespace}]}}
+  when: object.status.phase == 'Failed'
+  for: {hold}
+  severity: critical
+  summary: \"{{{{object.metadata.name}}}} has failed\"
+---
+apiVersion: bellwether.dev/v1alpha1
+kind: Receiver
+metadata: {{name: chat}}
+spec:
+  slack: {{webhookUrl: {{env: SLACK_WEBHOOK_URL}}}}
+  groupWait: 1s
+  groupInterval: 2s
+---
+apiVersion: bellwether.dev/v1alpha1
+kind: Receiver
+metadata: {{name: pager}}
+spec:
+  pagerduty: {{routingKey: {{env: PAGERDUTY_ROUTING_KEY}}, baseUrl: '{pagerduty}'}}
+  groupWait: 1s
+  groupInterval: 2s
+---
+apiVersion: bellwether.dev/v1alpha1
+kind: Receiver
+metadata: {{name: hook}}
+spec:
+  webhook: {{url: {{env: HOOK_URL}}}}
+  groupBy: [...]
+  groupInterval: 1s
+{of_webhook}
+"
+        );
+        fs::write(self.rules(), text).unwrap();
+    }
+
+    pub fn rules(&self) -> PathBuf {
+        self.folder.path().join("rules.yaml")
+    }
+
+    pub fn state(&self) -> PathBuf {
+        self.folder.path().join("state")
+    }
+
+    /// The program with everything it needs, not yet started.
+    pub fn command(&self) -> Command {
+        self.command_with(&self.user.kubeconfig().unwrap())
+    }
+
+    /// The same, its connections to the API server going through a proxy.
+    pub fn command_through(&self, proxy: SocketAddr) -> Command {
+        self.command_with(&self.user.kubeconfig_through(proxy).unwrap())
+    }
+
+    fn command_with(&self, kubeconfig: &Path) -> Command {
+        let mut command = Command::new("run", self.folder.path());
+        command
+            .path("--rules", &self.rules())
+            .path("--state", &self.state())
+            .path("--kubeconfig", kubeconfig)
+            .arguments(&["--listen", "127.0.0.1:0"])
+            .variable("SLACK_WEBHOOK_URL", &self.slack.webhook_url("alerts"))
+            .variable("PAGERDUTY_ROUTING_KEY", ROUTING_KEY)
+            .variable("HOOK_URL", &format!("{}/in", self.webhook.base_url()));
+        command
+    }
+
+    pub async fn database(&self, name: &str) -> DynamicObject {
+        let manifest = format!(
+            "
+apiVersion: stable.example.com/v1
+kind: DatabaseInstance
+metadata: {{name: {name}}}
+spec: {{engine: postgres, version: '17.2', storageGB: 10}}
+"
+        );
+        let mut applied = self
+            .objects
+            .apply(&self.namespace, &manifest)
+            .await
+            .unwrap();
+        applied.remove(0)
+    }
+
+    pub async fn phase(&self, database: &DynamicObject, phase: &str) {
+        let status = json!({ "phase": phase });
+        self.objects.patch_status(database, status).await.unwrap();
+    }
+}
+
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
