@@ -248,7 +248,7 @@ proptest! {
             });
             let heard = rig.sent.iter().any(|sent| told(&sent));
             prop_assert!(
-                heard || cancelled.count() as i64 == times,
+                heard || i64::try_from(cancelled.count()) == Ok(times),
                 "{alert} at {receiver}: {}", rig.decided()
             );
         }
