@@ -16,6 +16,7 @@ async fn an_api_server_that_cannot_be_reached_for_a_while_costs_nothing() {
     bridge.ready().await;
 
     proxy.refuse().await;
+    proxy.cut();
     world.phase(&database, "Failed").await;
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert!(world.webhook.messages().is_empty());
