@@ -32,6 +32,10 @@ kubectl: ## Build kubectl of the same version too, for trying things by hand
 cluster: testbin ## Run a test cluster until Ctrl-C, and print its KUBECONFIG
 	$(CARGO) run --quiet --locked -p bellwether-testkit --bin testcluster
 
+.PHONY: bench
+bench: ## What an evaluation and a transition cost, and what an object keeps: a table
+	$(CARGO) bench --locked --bench cel --bench engine
+
 .PHONY: deny
 deny: ## Licences, sources and duplicates of every dependency
 	$(CARGO) deny --all-features --locked check licenses bans sources

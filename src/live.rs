@@ -241,7 +241,7 @@ impl Tasks {
             Ok(Ok(Ok(()))) => tracing::info!("stopped; everything is saved"),
             Ok(end) => return Err(of_commit(end)),
             Err(_) => {
-                tracing::error!("the state file took too long: the last changes are not saved")
+                tracing::error!("the state file took too long: the last changes are not saved");
             }
         }
         Ok(())

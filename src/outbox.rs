@@ -267,9 +267,10 @@ fn retry(
     let expired = entry.deadline <= now;
     let superseded = newer && is_replaceable(&waiting.notification);
     if expired || superseded {
-        let reason = match superseded {
-            true => Reason::Superseded,
-            false => Reason::GaveUp(why),
+        let reason = if superseded {
+            Reason::Superseded
+        } else {
+            Reason::GaveUp(why)
         };
         if let Some(entry) = queue.remove(order) {
             finish(now, reason, &entry, effects);

@@ -62,7 +62,7 @@ impl Engine {
         self.counts.transitions += 1;
         if stream.health.listed {
             let transition = Transition::seen(uid, old.clone(), object);
-            self.transit(at, old, transition, effects);
+            self.transit(at, old.as_ref(), &transition, effects);
             return;
         }
         let baseline = stream.known.is_none();
@@ -129,7 +129,7 @@ impl Engine {
             left_selection,
             ..Transition::deleted(uid, last)
         };
-        self.transit(at, transition.old.clone(), transition, effects);
+        self.transit(at, transition.old.as_ref(), &transition, effects);
     }
 
     /// Brings a transition to the rules that may act on it now; those that wait for the first
@@ -137,21 +137,21 @@ impl Engine {
     fn transit(
         &mut self,
         at: usize,
-        old: Option<Arc<Json>>,
-        transition: Transition,
+        old: Option<&Arc<Json>>,
+        transition: &Transition,
         effects: &mut Effects,
     ) {
         let before = effects.len();
         let pass = if self.waits_for_events(at) {
-            self.wait_for_events(at, &transition, false);
+            self.wait_for_events(at, transition, false);
             Pass::live().without_events()
         } else {
             Pass::live()
         };
-        self.decide(at, &transition, pass, effects);
-        self.claim_events(at, &transition, effects);
+        self.decide(at, transition, pass, effects);
+        self.claim_events(at, transition, effects);
         let read = &self.rules.sources[at].paths;
-        let differs = old.is_none_or(|old| read.changed(&old, &transition.object));
+        let differs = old.is_none_or(|old| read.changed(old, &transition.object));
         let deleted = transition.change == ChangeKind::Deleted;
         if effects.len() > before || deleted {
             self.write_object(at, transition.uid, effects);

@@ -2,7 +2,7 @@
 //!
 //! `/healthz` says whether the engine still turns (a restart would help); `/readyz` whether
 //! everything that rules read has been listed and the state file can be written, and if not, what
-//! is missing, as JSON; `/metrics` is OpenMetrics text.
+//! is missing, as JSON; `/metrics` is `OpenMetrics` text.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -63,9 +63,10 @@ impl Notify {
             let labels = Labels::new();
             Group::open(key, GroupKind::Digest, receiver.clone(), labels, room_at)
         });
-        let due = match waits(&digest) {
-            true => digest.flush_at().min(room_at),
-            false => room_at,
+        let due = if waits(&digest) {
+            digest.flush_at().min(room_at)
+        } else {
+            room_at
         };
         for fingerprint in held {
             let Some(alert) = group.take(fingerprint) else {

@@ -316,9 +316,10 @@ fn state_notification(
         .collect();
     let tells_resolved =
         policy.send_resolved && (cause == Cause::Resolved || cause == Cause::Changed);
-    let resolved: Vec<Fingerprint> = match tells_resolved {
-        true => group.resolved.iter().copied().collect(),
-        false => Vec::new(),
+    let resolved: Vec<Fingerprint> = if tells_resolved {
+        group.resolved.iter().copied().collect()
+    } else {
+        Vec::new()
     };
     group.record.notified_at = Some(now);
     group.notification(now, cause, firing.iter(), resolved.iter())

@@ -198,9 +198,10 @@ impl Group {
             self.take(fingerprint);
             return Change::Withdrawn;
         }
-        match self.resolved.insert(fingerprint) {
-            true => Change::News,
-            false => Change::Nothing,
+        if self.resolved.insert(fingerprint) {
+            Change::News
+        } else {
+            Change::Nothing
         }
     }
 
@@ -223,9 +224,10 @@ impl Group {
         };
         let interval = policy.group_interval.max(SHORTEST_INTERVAL);
         let standing = self.standing();
-        let resolves = match standing.digest {
-            true => standing.resolved > 0 && standing.firing == 0,
-            false => standing.resolved > 0,
+        let resolves = if standing.digest {
+            standing.resolved > 0 && standing.firing == 0
+        } else {
+            standing.resolved > 0
         };
         if standing.untold > 0 || !self.occurred.is_empty() || resolves {
             return tick(flushed_at, interval, now);
@@ -235,9 +237,10 @@ impl Group {
             _ => flushed_at,
         };
         let next = tick(flushed_at, interval, quiet_until);
-        match next > now {
-            true => next,
-            false => tick(flushed_at, interval, just_after(now)),
+        if next > now {
+            next
+        } else {
+            tick(flushed_at, interval, just_after(now))
         }
     }
 

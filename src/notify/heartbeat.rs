@@ -26,19 +26,16 @@ impl Notify {
                 continue;
             };
             let key = format!("{}{{heartbeat}}", policy.receiver).into();
-            let (mut group, at) = match self.groups.remove(&key) {
-                Some(group) => {
-                    let at = group.flush_at().min(later(now, period.max(SHORTEST_BEAT)));
-                    (group, at)
-                }
-                None => {
-                    let receiver = policy.receiver.clone();
-                    let labels = Labels::new();
-                    (
-                        Group::open(key, GroupKind::Heartbeat, receiver, labels, now),
-                        now,
-                    )
-                }
+            let (mut group, at) = if let Some(group) = self.groups.remove(&key) {
+                let at = group.flush_at().min(later(now, period.max(SHORTEST_BEAT)));
+                (group, at)
+            } else {
+                let receiver = policy.receiver.clone();
+                let labels = Labels::new();
+                (
+                    Group::open(key, GroupKind::Heartbeat, receiver, labels, now),
+                    now,
+                )
             };
             self.schedule(&mut group, at);
             put_group(&group, effects);

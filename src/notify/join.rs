@@ -64,9 +64,10 @@ impl Notify {
             }
         }
         for receiver in refused {
-            let reason = match alert.shadow {
-                true => Reason::Shadowed,
-                false => Reason::NoReceiver,
+            let reason = if alert.shadow {
+                Reason::Shadowed
+            } else {
+                Reason::NoReceiver
             };
             effects.decide(now, reason, about(alert, receiver.as_ref(), None));
         }

@@ -27,7 +27,7 @@ pub struct LimitRecord {
 
 /// The longest time that a cell counts over: governor computes in nanoseconds that must fit
 /// in 64 bits together with the time of the epoch.
-const HORIZON: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+const HORIZON: Duration = Duration::from_hours(87600);
 
 /// The cell of one receiver.
 #[derive(Debug)]

@@ -254,7 +254,7 @@ proptest! {
         }
         // What is over and told is kept by nobody, but for a digest of which something still fires.
         let digests = rig.notify.groups().filter(|group| group.kind() == GroupKind::Digest);
-        let kept: BTreeSet<_> = digests.flat_map(|group| group.alerts()).map(|one| one.fingerprint).collect();
+        let kept: BTreeSet<_> = digests.flat_map(super::group::Group::alerts).map(|one| one.fingerprint).collect();
         for alert in rig.alerts.values() {
             let fires = alert.nature == Nature::State && alert.state == State::Firing;
             prop_assert!(fires || kept.contains(&alert.fingerprint), "{} is kept", alert.object.name);

@@ -23,7 +23,7 @@ pub(super) fn formats(
                 formats.insert(receiver.name.clone(), format);
             }
             Err(found) => {
-                problems.extend(found.iter().map(|problem| of_receiver(receiver, problem)))
+                problems.extend(found.iter().map(|problem| of_receiver(receiver, problem)));
             }
         }
     }

@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", default)]
+#[derive(Default)]
 struct Case {
     name: String,
     expr: String,
@@ -23,22 +24,6 @@ struct Case {
     bindings: BTreeMap<String, Tagged>,
     value: Option<Tagged>,
     error: Option<String>,
-}
-
-impl Default for Case {
-    fn default() -> Case {
-        Case {
-            name: String::new(),
-            expr: String::new(),
-            container: String::new(),
-            disable_macros: false,
-            check_only: false,
-            variables: Vec::new(),
-            bindings: BTreeMap::new(),
-            value: None,
-            error: None,
-        }
-    }
 }
 
 /// The value that the suite describes.

@@ -87,7 +87,7 @@ fn what_is_no_function_of_a_change_fires_when_it_becomes_true() {
     let spec = "on: object.status.phase == 'Failed'";
     let failed = database("orders", json!({"phase": "Failed"}));
     let running = database("orders", json!({"phase": "Running"}));
-    let mut world = World::listed(&rule("failed", spec), &[failed.clone()]);
+    let mut world = World::listed(&rule("failed", spec), std::slice::from_ref(&failed));
     assert_snapshot!(world.told(), @"");
     world.apply(&running);
     world.apply(&failed);

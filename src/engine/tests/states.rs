@@ -88,7 +88,7 @@ fn an_unknown_verdict_changes_no_state_and_pauses_the_hold() {
     let spec = "when: object.status.storageUsedGB > 90\nfor: 5m";
     let full = database("orders", json!({"storageUsedGB": 95}));
     let wrong = database("orders", json!({"storageUsedGB": "many"}));
-    let mut world = World::listed(&rule("full", spec), &[full.clone()]);
+    let mut world = World::listed(&rule("full", spec), std::slice::from_ref(&full));
     world.run_to(100);
     world.apply(&wrong);
     world.run_to(700);

@@ -87,6 +87,10 @@ pub fn at(second: i64) -> Timestamp {
 }
 
 /// A database with this status.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the status is written in place, with json!"
+)]
 pub fn database(name: &str, status: Value) -> Value {
     json!({
         "apiVersion": "stable.example.com/v1", "kind": "DatabaseInstance",

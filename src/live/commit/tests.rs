@@ -167,7 +167,7 @@ async fn a_full_disk_silences_nobody_and_all_is_saved_once_there_is_room() {
 #[tokio::test(start_paused = true)]
 async fn nothing_happens_while_nothing_is_unsaved() {
     let bench = bench(Disk::default());
-    tokio::time::sleep(Duration::from_secs(3600)).await;
+    tokio::time::sleep(Duration::from_hours(1)).await;
     assert!(bench.disk.commits.lock().unwrap().is_empty());
 }
 
