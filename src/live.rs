@@ -261,3 +261,6 @@ fn of_commit(end: Result<Result<(), CommitError>, JoinError>) -> LiveError {
         end => of_task("the journal", end.map(|_| ())),
     }
 }
+
+#[cfg(test)]
+mod tests;

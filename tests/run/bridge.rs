@@ -22,6 +22,22 @@ impl Command {
         }
     }
 
+    /// The same program, in which a write beyond the limit of a file's size fails as on a full
+    /// disk, instead of killing it.
+    pub fn surviving_full_disks(mut self) -> Self {
+        let mut shell = std::process::Command::new("/bin/sh");
+        let script = "trap '' XFSZ; exec \"$0\" \"$@\"";
+        shell.env_clear().args(["-c", script]).stdin(Stdio::null());
+        shell
+            .arg(self.inner.get_program())
+            .args(self.inner.get_args());
+        for (name, value) in self.inner.get_envs() {
+            shell.env(name, value.unwrap_or_default());
+        }
+        self.inner = shell;
+        self
+    }
+
     pub fn arguments(&mut self, arguments: &[&str]) -> &mut Self {
         self.inner.args(arguments);
         self
@@ -142,6 +158,16 @@ impl Bridge {
             .args([name, &process])
             .status();
         assert!(kill.unwrap().success());
+    }
+
+    /// From now on no file that it writes grows beyond this.
+    pub fn limit_files(&self, bytes: &str) {
+        let process = self.child.id().to_string();
+        let limit = format!("--fsize={bytes}:unlimited");
+        let prlimit = std::process::Command::new("prlimit")
+            .args(["--pid", &process, &limit])
+            .status();
+        assert!(prlimit.expect("prlimit (util-linux) runs").success());
     }
 
     /// `kill -9`: no time for a last word.

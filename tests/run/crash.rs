@@ -95,6 +95,8 @@ async fn what_happened_while_the_bridge_was_down_is_told_after_the_restart() {
         .wait_for(1, Duration::from_secs(15))
         .await
         .unwrap();
+    // Heard is not enough: what is under way when the bridge dies is told again.
+    bridge.says("\"sent\"").await;
     bridge.kill();
 
     world.phase(&recovers, "Running").await;

@@ -23,27 +23,27 @@ async fn a_bridge_says_whether_it_is_alive_and_ready_and_counts_what_it_does() {
 
     let (status, text) = bridge.get("/metrics").await;
     assert_eq!(status, 200);
-    let value = |series: &str| -> f64 {
+    let value = |series: &str| -> u64 {
         let line = text
             .lines()
             .find(|line| line.starts_with(&format!("{series} ")));
         let line = line.unwrap_or_else(|| panic!("no {series} in:\n{text}"));
         line.rsplit(' ').next().unwrap().parse().unwrap()
     };
-    assert!(value("bellwether_transitions_total") >= 1.0);
-    assert!(value(r#"bellwether_verdicts_total{rule="database-failed",verdict="true"}"#) >= 1.0);
+    assert!(value("bellwether_transitions_total") >= 1);
+    assert!(value(r#"bellwether_verdicts_total{rule="database-failed",verdict="true"}"#) >= 1);
     assert_eq!(
         value(r#"bellwether_alerts{rule="database-failed",state="firing"}"#),
-        1.0
+        1
     );
     assert_eq!(
         value(r#"bellwether_sends_total{receiver="hook",outcome="accepted"}"#),
-        1.0
+        1
     );
-    assert!(value(r#"bellwether_decisions_total{reason="sent"}"#) >= 1.0);
-    assert_eq!(value(r#"bellwether_outbox_depth{receiver="hook"}"#), 0.0);
-    assert!(value("bellwether_journal_commits_total") >= 1.0);
-    assert_eq!(value("bellwether_journal_unsaved_records"), 0.0);
+    assert!(value(r#"bellwether_decisions_total{reason="sent"}"#) >= 1);
+    assert_eq!(value(r#"bellwether_outbox_depth{receiver="hook"}"#), 0);
+    assert!(value("bellwether_journal_commits_total") >= 1);
+    assert_eq!(value("bellwether_journal_unsaved_records"), 0);
     assert!(text.ends_with("# EOF\n"));
 }
 

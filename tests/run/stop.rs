@@ -42,7 +42,7 @@ async fn a_bridge_that_is_asked_to_stop_waits_for_what_is_under_way() {
 async fn a_receiver_that_never_answers_delays_the_end_by_less_than_ten_seconds() {
     let world = World::new("hangs").await;
     world.write_rules("0s", "  timeout: 60s\n");
-    world.webhook.slow(Duration::from_secs(60));
+    world.webhook.slow(Duration::from_mins(1));
     let database = world.database("orders").await;
     let mut bridge = world.command().start().await;
     bridge.ready().await;
@@ -66,7 +66,7 @@ async fn a_receiver_that_never_answers_delays_the_end_by_less_than_ten_seconds()
 async fn the_second_signal_stops_at_once() {
     let world = World::new("at-once").await;
     world.write_rules("0s", "  timeout: 60s\n");
-    world.webhook.slow(Duration::from_secs(60));
+    world.webhook.slow(Duration::from_mins(1));
     let database = world.database("orders").await;
     let mut bridge = world.command().start().await;
     bridge.ready().await;
