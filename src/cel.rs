@@ -10,6 +10,15 @@
 //! This part of the crate imports nothing of the rest. It reads no clock, does no IO, spawns
 //! nothing but one thread with a large stack while it parses, and never panics on any input.
 
+#![expect(
+    clippy::unnecessary_box_returns,
+    reason = "an error is rare, and values stay small"
+)]
+#![expect(
+    clippy::single_match_else,
+    reason = "a match shows both outcomes side by side"
+)]
+
 pub mod changed;
 mod compile;
 pub mod env;

@@ -9,6 +9,7 @@ mod names;
 mod watch;
 
 use super::env::{Env, Problem};
+use super::error::ErrorKind;
 use super::library;
 use super::node::{Arithmetic, Comparison, Element, Entry, Negated, Node, Op, Slopes, Span};
 use super::parse::{Parsed, parse};
@@ -364,6 +365,11 @@ impl Part {
             flow: Flow::default(),
             slope: 0,
         }
+    }
+
+    /// An expression that fails when it is evaluated.
+    fn fails(kind: ErrorKind, message: String, span: Span) -> Part {
+        Part::computed(Op::Fail(kind, message.into()), span)
     }
 
     fn null(span: Span) -> Part {

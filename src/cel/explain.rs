@@ -148,19 +148,19 @@ impl<'a> Explainer<'a> {
         m: &mut Machine<'a, '_>,
         decided: bool,
     ) -> Vec<Tree> {
-        let one_decides = result.as_ref().ok().and_then(Value::as_bool) == decisive;
+        let one_was_enough = result.as_ref().ok().and_then(Value::as_bool) == decisive;
         let mut trees = Vec::new();
         for term in terms {
             let mut tree = self.explain(term, scope, m, decided);
-            let decides = tree.value.as_ref().ok().and_then(Json::as_bool) == decisive;
-            if one_decides && !decides {
+            let enough = tree.value.as_ref().ok().and_then(Json::as_bool) == decisive;
+            if one_was_enough && !enough {
                 tree.undecide();
             }
             if result.is_err() && tree.value.is_ok() {
                 tree.undecide();
             }
             trees.push(tree);
-            if decides {
+            if enough {
                 break;
             }
         }
@@ -212,11 +212,11 @@ impl<'a> Explainer<'a> {
             let mut tree = self.explain(body, Some(&inner), m, decided);
             tree.element = Some(element.to_json());
             let answer = tree.value.as_ref().ok().and_then(Json::as_bool);
-            let decides = matches!(
+            let enough = matches!(
                 (l.kind, answer),
                 (LoopKind::Exists, Some(true)) | (LoopKind::All, Some(false))
             );
-            if decides {
+            if enough {
                 trees[1..].iter_mut().for_each(Tree::undecide);
                 trees.push(tree);
                 break;
@@ -252,10 +252,16 @@ mod tests {
             Err(error) => error.to_string(),
         };
         let indent = "  ".repeat(depth);
-        out.push_str(&format!(
-            "{mark}{indent} {element}{} = {value}\n",
-            tree.source
-        ));
+        out.extend([
+            mark,
+            &indent,
+            " ",
+            &element,
+            &tree.source,
+            " = ",
+            &value,
+            "\n",
+        ]);
         tree.parts
             .iter()
             .for_each(|part| lines(part, depth + 1, out));

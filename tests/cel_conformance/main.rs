@@ -9,16 +9,16 @@ use bellwether::cel::{Bindings, Budget, Env, Kind, Value};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::Value as Tagged;
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 #[derive(Default)]
 struct Case {
     name: String,
     expr: String,
     container: String,
-    disable_macros: bool,
     check_only: bool,
     variables: Vec<String>,
     bindings: BTreeMap<String, Tagged>,
@@ -89,7 +89,7 @@ fn value(tagged: &Tagged) -> Value<'static> {
 /// Like `==`, but 1, 1u and 1.0 are different and NaN is NaN.
 fn same(a: &Value<'_>, b: &Value<'_>) -> bool {
     if let (Value::Double(a), Value::Double(b)) = (a, b) {
-        return a == b || (a.is_nan() && b.is_nan());
+        return a.partial_cmp(b) == Some(Ordering::Equal) || (a.is_nan() && b.is_nan());
     }
     match (a.elements(), b.elements()) {
         (Some(a), Some(b)) => a.len() == b.len() && a.iter().zip(&b).all(|(a, b)| same(a, b)),
@@ -132,9 +132,8 @@ fn run(case: &Case) -> Result<(), String> {
     }
     let result = program.evaluate(&bindings, &mut Budget::default()).result;
     match (&case.value, result) {
-        (None, Err(_)) => Ok(()),
         (None, Ok(got)) if case.error.is_some() => Err(format!("no error, but {}", got.to_json())),
-        (None, Ok(_)) => Ok(()),
+        (None, _) => Ok(()),
         (Some(_), Err(error)) => Err(format!("error: {error}")),
         (Some(wanted), Ok(got)) => {
             let wanted = value(wanted);

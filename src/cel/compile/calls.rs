@@ -76,7 +76,7 @@ impl Compiler<'_> {
             return part;
         }
         let only_size = matches!(function.name, "size" | "x.size");
-        let flow = self.result_flow(function, &parts);
+        let flow = result_flow(function, &parts);
         let nodes: Vec<Node> = parts
             .into_iter()
             .map(|part| {
@@ -98,15 +98,6 @@ impl Compiler<'_> {
             flow: flow.unwrap_or_default(),
             slope: 0,
         })
-    }
-
-    /// Where the result comes from, for the functions that only pass a value on.
-    fn result_flow(&self, function: &Function, parts: &[Part]) -> Option<Flow> {
-        match (function.name, parts) {
-            ("optional.of" | "x.value", [part]) => Some(part.flow.clone()),
-            ("x.hasValue", _) => Some(Flow::default()),
-            _ => None,
-        }
     }
 
     /// Functions that are nodes of their own.
@@ -150,7 +141,7 @@ impl Compiler<'_> {
         let text = self.used(parts.drain(..).next()?);
         Some(match regex {
             Ok(regex) => Part::computed(Op::Matches(Box::new(text), Arc::new(regex)), span),
-            Err(message) if self.env.strict => self.fails(ErrorKind::Argument, message, at),
+            Err(message) if self.env.strict => Part::fails(ErrorKind::Argument, message, at),
             Err(message) => self.problem(at, message, None),
         })
     }
@@ -159,7 +150,7 @@ impl Compiler<'_> {
         let shown = name.trim_start_matches("x.");
         let counts = library::counts(name);
         if self.env.strict {
-            return self.fails(
+            return Part::fails(
                 ErrorKind::Type,
                 format!("there is no function {shown}()"),
                 span,
@@ -201,6 +192,15 @@ impl Compiler<'_> {
             .find(|(name, _)| **name == *"now")?;
         let (name, kind) = known.clone();
         Some(self.variable(&name, kind, span))
+    }
+}
+
+/// Where the result comes from, for the functions that only pass a value on.
+fn result_flow(function: &Function, parts: &[Part]) -> Option<Flow> {
+    match (function.name, parts) {
+        ("optional.of" | "x.value", [part]) => Some(part.flow.clone()),
+        ("x.hasValue", _) => Some(Flow::default()),
+        _ => None,
     }
 }
 

@@ -88,15 +88,15 @@ impl Compiler<'_> {
             self.paths.push((span, text));
         }
     }
+}
 
-    /// One step from a value by an index: the key if it is a constant text, else all of them.
-    pub(super) fn step_of(&self, index: &Node) -> Step {
-        match &index.op {
-            Op::Const(value) => match value.as_str() {
-                Some(text) => Step::Field(text.into()),
-                None => Step::Each,
-            },
-            _ => Step::Each,
-        }
+/// One step from a value by an index: the key if it is a constant text, else all of them.
+pub(super) fn step_of(index: &Node) -> Step {
+    match &index.op {
+        Op::Const(value) => match value.as_str() {
+            Some(text) => Step::Field(text.into()),
+            None => Step::Each,
+        },
+        _ => Step::Each,
     }
 }

@@ -1,6 +1,6 @@
 //! Names, fields and indices.
 
-use super::flow::Flow;
+use super::flow::{Flow, step_of};
 use super::{Compiler, Local, Part, Tense, compile, nearest};
 use crate::cel::env::Kind;
 use crate::cel::error::ErrorKind;
@@ -162,7 +162,7 @@ impl Compiler<'_> {
 
     fn unknown_name(&mut self, name: &str, span: Span) -> Part {
         if self.env.strict {
-            return self.fails(ErrorKind::Unbound, format!("there is no {name} here"), span);
+            return Part::fails(ErrorKind::Unbound, format!("there is no {name} here"), span);
         }
         let variables = self.env.variables.iter().map(|(name, _)| &**name);
         let known = variables.chain(self.env.definitions.iter().map(|(name, _)| &**name));
@@ -170,11 +170,6 @@ impl Compiler<'_> {
             .map(|name| format!("did you mean '{name}'?"))
             .or_else(|| Some(format!("if it is text, write '{name}' in quotes")));
         self.problem(span, format!("there is nothing called '{name}' here"), help)
-    }
-
-    /// An expression that fails when it is evaluated.
-    pub(super) fn fails(&mut self, kind: ErrorKind, message: String, span: Span) -> Part {
-        Part::computed(Op::Fail(kind, message.into()), span)
     }
 
     pub(super) fn variable(&mut self, name: &Arc<str>, kind: Kind, span: Span) -> Part {
@@ -311,7 +306,7 @@ impl Compiler<'_> {
         };
         let operand = self.expr(operand).settled();
         let index = self.value(index);
-        let step = self.step_of(&index);
+        let step = step_of(&index);
         let end = match call.func_name.as_str() {
             operators::OPT_SELECT => self.parsed.name_after(token),
             _ => self.parsed.brackets(token),

@@ -3,6 +3,11 @@
 //! Numbers do not mix their types (as CEL has it), and nothing wraps around: what is beyond a
 //! type's range is an error. An absent operand is the zero of the other one's type.
 
+#![expect(
+    clippy::many_single_char_names,
+    reason = "a and b the operands, x and y what is in them"
+)]
+
 use super::super::error::ErrorKind;
 use super::super::node::{Arithmetic, Span};
 use super::super::time;

@@ -215,6 +215,7 @@ impl<'a, 'b> Machine<'a, 'b> {
     }
 
     #[cold]
+    #[expect(clippy::unused_self, reason = "called as its siblings are")]
     pub fn fault(&self, kind: ErrorKind, span: Span, message: impl Into<String>) -> Fault {
         let message = message.into();
         Box::new(EvalError {

@@ -114,10 +114,9 @@ pub(super) fn has<'a>(
     m: &mut Machine<'a, '_>,
 ) -> Result<bool, super::Fault> {
     match value {
-        Value::Absent | Value::NullField => Ok(false),
+        Value::Absent | Value::NullField | Value::Optional(None) => Ok(false),
         Value::JsonMap(map, _) => Ok(map.get(name).is_some()),
         Value::Map(map) => Ok(map.get(&Value::Str(name)).is_some()),
-        Value::Optional(None) => Ok(false),
         Value::Optional(Some(inner)) => has(inner, name, span, m),
         other => {
             let message = format!("{} has no fields that has() could find", other.a_type());

@@ -239,7 +239,7 @@ pub fn double_text(double: f64) -> String {
         return scientific;
     };
     let exponent: i32 = exponent.parse().unwrap_or_default();
-    if double != 0.0 && (exponent < -4 || exponent >= 21) {
+    if double != 0.0 && (!(-4..21).contains(&exponent)) {
         let sign = if exponent < 0 { '-' } else { '+' };
         return format!("{digits}e{sign}{:02}", exponent.abs());
     }

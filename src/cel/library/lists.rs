@@ -222,13 +222,13 @@ fn index_of<'a>(call: &mut Call<'_, 'a, '_>, last: bool) -> Outcome<'a> {
     if call.args.len() == 3 {
         return Err(call.mismatch());
     }
-    let list = call.list(0)?;
-    let mut found = -1;
-    for (number, at) in (0..).zip(0..list.len()) {
+    let elements = call.list(0)?;
+    let mut place = -1;
+    for (number, at) in (0..).zip(0..elements.len()) {
         call.charge(1)?;
-        if (last || found < 0) && call.equal(&list.get(at), &call.args[1])? {
-            found = number;
+        if (last || place < 0) && call.equal(&elements.get(at), &call.args[1])? {
+            place = number;
         }
     }
-    Ok(Value::Int(found))
+    Ok(Value::Int(place))
 }

@@ -147,10 +147,14 @@ fn escaped(path: &str) -> Option<String> {
             b if b.is_ascii_alphanumeric() || b"-_.~$&+,/:;=@!'()*[]".contains(b) => {
                 out.push(char::from(*b));
             }
-            b => out.push_str(&format!("%{b:02X}")),
+            b => out.extend(['%', hex_digit(b >> 4), hex_digit(b & 15)]),
         }
     }
     Some(out)
+}
+
+fn hex_digit(four_bits: u8) -> char {
+    char::from_digit(u32::from(four_bits), 16).map_or('0', |digit| digit.to_ascii_uppercase())
 }
 
 /// A piece of a query without its escapes.

@@ -1,16 +1,13 @@
 //! What an expression depends on.
 
-use super::super::Program;
+use super::super::{PathSet, Program};
 use super::{compiled, env};
 
 /// All reads as text.
 fn reads_of(program: &Program) -> String {
     let mut all = Vec::new();
     for root in program.roots() {
-        let paths = program
-            .reads(root)
-            .map(|paths| paths.paths())
-            .unwrap_or_default();
+        let paths = program.reads(root).map(PathSet::paths).unwrap_or_default();
         all.push(format!("{root}: {}", paths.join(" ")));
     }
     all.join("; ")
