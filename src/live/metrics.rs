@@ -145,10 +145,7 @@ impl Metrics {
     /// All of it, in the text format of
     /// [OpenMetrics](https://github.com/prometheus/OpenMetrics/blob/main/specification/OpenMetrics.md).
     #[must_use]
-    #[expect(
-        clippy::missing_panics_doc,
-        reason = "writing to a String cannot fail"
-    )]
+    #[expect(clippy::missing_panics_doc, reason = "writing to a String cannot fail")]
     pub fn text(&self, status: &Status, streams: &Streams) -> String {
         let mut text = String::new();
         let now = snapshot::registry(status, streams);
