@@ -94,7 +94,8 @@ pub(super) enum DecodeError {
 }
 
 impl DecodeError {
-    fn json(error: &serde_json::Error, text: &[u8]) -> Self {
+    /// Where and how, but not which text: `serde_json` would quote it.
+    pub(super) fn json(error: &serde_json::Error, text: &[u8]) -> Self {
         let line_start = text
             .split_inclusive(|&byte| byte == b'\n')
             .take(error.line().saturating_sub(1))

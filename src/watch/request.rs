@@ -16,7 +16,7 @@ use kube::client::Body;
 use serde::de::DeserializeOwned;
 
 use crate::watch::cluster::Cluster;
-use crate::watch::decode::Status;
+use crate::watch::decode::{DecodeError, Status};
 use crate::watch::error::{WatchError, causes};
 
 /// No `Retry-After` keeps a stream waiting for longer.
@@ -80,7 +80,7 @@ impl Cluster {
             .read(request, Duration::from_secs(30), DOCUMENT_LIMIT)
             .await?;
         serde_json::from_slice(&text).map_err(|error| WatchError::Unreadable {
-            problem: format!("{path}: {error}"),
+            problem: format!("{path}: {}", DecodeError::json(&error, &text)),
         })
     }
 
@@ -107,6 +107,13 @@ impl Cluster {
             error => self.unreachable(causes(error)),
         }
     }
+}
+
+/// Whether this may stand between two slashes of a path: a DNS subdomain, as the names of
+/// namespaces, groups and most objects are. Anything else could lead to another path.
+pub(super) fn is_segment(text: &str) -> bool {
+    let is_letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
+    !text.is_empty() && !text.starts_with('.') && text.chars().all(is_letter)
 }
 
 /// The error for a request that cannot even be written.

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::watch::Source;
 use crate::watch::cluster::Cluster;
 use crate::watch::error::WatchError;
+use crate::watch::request::is_segment;
 
 /// A kind as this server serves it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +65,7 @@ impl Resource {
         source: &Source,
         api_version: &str,
     ) -> Result<Self, WatchError> {
+        check_segments(source, api_version)?;
         let path = version_path(api_version);
         let resources = match cluster.document::<ResourceList>(&path).await {
             Ok(list) => list.resources,
@@ -113,6 +115,22 @@ impl Resource {
                 kind: source.kind.to_string(),
             }),
         }
+    }
+}
+
+/// A rule's author chooses these texts, and must not choose a path with them.
+fn check_segments(source: &Source, api_version: &str) -> Result<(), WatchError> {
+    let version = api_version.split_once('/');
+    let segments = version.map_or([api_version, "v1"], |(group, version)| [group, version]);
+    let wrong = segments
+        .into_iter()
+        .chain(source.namespace.as_deref())
+        .find(|segment| !is_segment(segment));
+    match wrong {
+        None => Ok(()),
+        Some(wrong) => Err(WatchError::Unsendable {
+            reason: format!("{wrong:?} is no group, version or namespace"),
+        }),
     }
 }
 
@@ -177,6 +195,33 @@ mod tests {
         assert_snapshot!(path(&in_prod("Pod")).expect("found"), @"/api/v1/namespaces/prod/pods");
         assert_snapshot!(path(&Source::of("v1", "Node")).expect("found"), @"/api/v1/nodes");
         assert_snapshot!(version_path("stable.example.com/v1"), @"/apis/stable.example.com/v1");
+    }
+
+    #[test]
+    fn a_source_cannot_choose_a_path() {
+        let refused = |source: &Source| check_segments(source, &source.api_version).is_err();
+        for api_version in [
+            "",
+            "v1/a/b",
+            "../v1",
+            "v1?x",
+            "a.b/v1/namespaces",
+            "/v1",
+            "v1/",
+            "a/../v1",
+        ] {
+            assert!(refused(&Source::of(api_version, "Pod")), "{api_version}");
+        }
+        let elsewhere = Source {
+            namespace: Some("a/secrets?".into()),
+            ..in_prod("Pod")
+        };
+        assert!(refused(&elsewhere));
+        assert!(!refused(&in_prod("Pod")));
+        assert!(!refused(&Source::of(
+            "stable.example.com/v1beta1",
+            "Database"
+        )));
     }
 
     #[test]

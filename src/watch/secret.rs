@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use crate::watch::cluster::Cluster;
 use crate::watch::error::WatchError;
+use crate::watch::request::is_segment;
 
 #[derive(Deserialize)]
 struct Secret {
@@ -29,7 +30,7 @@ impl Cluster {
         key: &str,
     ) -> Result<String, WatchError> {
         let segments = [namespace, name];
-        if segments.iter().any(|segment| !is_name(segment)) {
+        if segments.iter().any(|segment| !is_segment(segment)) {
             return Err(WatchError::Unsendable {
                 reason: format!("{namespace:?}/{name:?} is no name of a Secret"),
             });
@@ -42,10 +43,4 @@ impl Cluster {
         let bytes = secret.data.remove(key).ok_or_else(|| wrong("has no key"))?;
         String::from_utf8(bytes.0).map_err(|_| wrong("holds no text under"))
     }
-}
-
-/// What may stand in a path: names of objects are DNS subdomains.
-fn is_name(segment: &str) -> bool {
-    let is_letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
-    !segment.is_empty() && !segment.starts_with('.') && segment.chars().all(is_letter)
 }

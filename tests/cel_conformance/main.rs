@@ -14,7 +14,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-#[derive(Default)]
 struct Case {
     name: String,
     expr: String,

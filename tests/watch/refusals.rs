@@ -228,3 +228,11 @@ async fn a_server_that_says_nothing_for_long_is_asked_again_without_a_word() {
     let query = &server.asked()[4].1;
     assert!(query.contains("resourceVersion=10"), "{query}");
 }
+
+#[tokio::test]
+async fn an_answer_that_cannot_be_read_is_not_quoted() {
+    let server = Scripted::start(|_| open(vec![])).await;
+    let secret = server.cluster.secret("a", "b", "key").await;
+    let error = secret.expect_err("it is no Secret").to_string();
+    insta::assert_snapshot!(error, @"the server's answer cannot be read: /api/v1/namespaces/a/secrets/b: not the JSON that was expected (a field missing or of another type, byte 17)");
+}

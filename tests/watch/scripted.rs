@@ -47,7 +47,11 @@ impl Scripted {
         });
         let router = axum::Router::new()
             .route("/api/v1", axum::routing::get(discovery))
-            .route("/api/v1/things", serve);
+            .route("/api/v1/things", serve)
+            .route(
+                "/api/v1/namespaces/a/secrets/b",
+                axum::routing::get(async || r#"{"data":"hunter2"}"#),
+            );
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
             .await
             .expect("a port");

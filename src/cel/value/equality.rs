@@ -57,7 +57,8 @@ pub fn same_scalar(a: &Value<'_>, b: &Value<'_>) -> bool {
         (
             Value::Absent | Value::NullField | Value::Null,
             Value::Absent | Value::NullField | Value::Null,
-        ) => true,
+        )
+        | (Value::Optional(None), Value::Optional(None)) => true,
         (Value::Absent, other) | (other, Value::Absent) => is_zero(other),
         (Value::Str(_) | Value::String(_), Value::Str(_) | Value::String(_)) => {
             a.as_str() == b.as_str()
@@ -66,7 +67,6 @@ pub fn same_scalar(a: &Value<'_>, b: &Value<'_>) -> bool {
         (Value::Timestamp(a), Value::Timestamp(b)) => a == b,
         (Value::Duration(a), Value::Duration(b)) => a == b,
         (Value::Type(a), Value::Type(b)) => a == b,
-        (Value::Optional(None), Value::Optional(None)) => true,
         (Value::Opaque(a), Value::Opaque(b)) => a.equals(&**b),
         _ => match (Number::of(a), Number::of(b)) {
             (Some(a), Some(b)) => a.compare(b) == Some(Ordering::Equal),
