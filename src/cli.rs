@@ -2,6 +2,9 @@
 //!
 //! It turns arguments into calls of the library and errors into text; it decides nothing else.
 
+pub mod check;
+pub mod crds;
+pub mod dry_run;
 pub mod failure;
 pub mod run;
 mod summary;
@@ -42,6 +45,9 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::Run),
+    DryRun(dry_run::DryRunArgs),
+    Check(check::Check),
+    Crds(crds::Crds),
 }
 
 /// How much is logged, and how.
@@ -127,6 +133,12 @@ pub fn main() -> ExitCode {
     };
     let done = match cli.command {
         Command::Run(arguments) => blocking(run::run(&arguments, format)),
+        Command::DryRun(arguments) => blocking(dry_run::run(&arguments)),
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Crds(arguments) => {
+            crds::run(&arguments);
+            Ok(())
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

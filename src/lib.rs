@@ -37,6 +37,8 @@ pub mod render;
 pub mod deliver;
 // From the user's files to all of the above, compiled and fitting together.
 pub mod setup;
+// The engine on manifests, a recorded watch or a snapshot, sending nothing.
+pub mod dry_run;
 // The shell around the engine: clock, streams, journal, deliveries, HTTP.
 pub mod live;
 // The command line.

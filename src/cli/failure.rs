@@ -37,7 +37,9 @@ impl Failure {
     /// Prints it.
     #[must_use]
     pub fn report(self) -> ExitCode {
-        eprintln!("{}", self.report.trim_end());
+        if !self.report.is_empty() {
+            eprintln!("{}", self.report.trim_end());
+        }
         ExitCode::from(self.exit)
     }
 }

@@ -5,7 +5,8 @@ use jiff::Timestamp;
 use super::Engine;
 use crate::alert::{Alert, State};
 use crate::evaluate::Verdict;
-use crate::names::{ReceiverName, RuleName, SourceKey};
+use crate::names::{ObjectRef, ReceiverName, RuleName, SourceKey};
+use crate::transition::object_ref;
 use crate::watch::Source;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -96,6 +97,33 @@ impl Engine {
     /// Pending, firing, and resolved ones that somebody has not been told of.
     pub fn alerts(&self) -> impl Iterator<Item = &Arc<Alert>> {
         self.alerts.iter()
+    }
+
+    /// Rules that cannot be evaluated on an object: the rule, the object, since when, why.
+    pub fn unknown(&self) -> impl Iterator<Item = (RuleName, ObjectRef, Timestamp, &str)> {
+        self.unknowns
+            .iter()
+            .filter_map(|((number, uid), since, why)| {
+                let mut streams = self.streams.iter();
+                let object = streams.find_map(|stream| stream.objects.get(uid))?;
+                let rule = self.rules.rules[number].name.clone();
+                Some((rule, object_ref(uid, object), since, why))
+            })
+    }
+
+    /// Every rule with every object that it watches.
+    #[must_use]
+    pub fn watched(&self) -> Vec<(RuleName, ObjectRef)> {
+        let mut pairs = Vec::new();
+        for (source, stream) in self.rules.sources.iter().zip(&self.streams) {
+            for (uid, object) in stream.objects.iter() {
+                let object = object_ref(uid, object);
+                let rules = source.rules.iter();
+                let names = rules.map(|number| self.rules.rules[*number].name.clone());
+                pairs.extend(names.map(|name| (name, object.clone())));
+            }
+        }
+        pairs
     }
 
     /// Whether every stream has completed a list, or has nothing to list.

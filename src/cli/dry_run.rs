@@ -1,0 +1,232 @@
+//! `bellwether dry-run`: which rules would fire, on what, since when, why, and to whom.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a command of the shell: it waits for streams and for time"
+)]
+
+use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+
+use super::failure::{self, Failure};
+use super::{ClusterArgs, FileArgs};
+use crate::dry_run::{DryRun, Row, input, report};
+use crate::live::clock::Clock;
+use crate::render::render;
+use crate::setup;
+use crate::watch::cluster::Cluster;
+use crate::watch::stream::{self, WatchSettings};
+
+const EXAMPLES: &str = "\
+Examples:
+  bellwether dry-run --rules rules/                              # the cluster as it is now
+  bellwether dry-run --rules rules/ --watch                      # and what happens from now on
+  bellwether dry-run --rules rules/ --from databases.yaml --all
+  kubectl get dbinst -A --watch --output-watch-events -o json > day.json
+  bellwether dry-run --rules rules/ --from day.json -o json
+
+With --from, several documents of one object are its successive states, documents of kind Event its
+Events; each may say `at`, a moment (RFC 3339) or an offset from the start (30s). Nothing is sent
+and nothing is written; credentials need not exist.";
+
+/// Show which rules would fire, without sending anything
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct DryRunArgs {
+    #[command(flatten)]
+    files: FileArgs,
+    #[command(flatten)]
+    cluster: ClusterArgs,
+    /// Manifests or a recorded watch instead of the cluster; `-` is standard input.
+    #[arg(long, value_name = "FILE", conflicts_with = "watch")]
+    from: Option<PathBuf>,
+    /// Follow the cluster until Ctrl-C.
+    #[arg(long, short)]
+    watch: bool,
+    /// With --from: let time run on to this moment (RFC 3339).
+    #[arg(long, value_name = "TIME", requires = "from")]
+    at: Option<Timestamp>,
+    /// Also show the rules that are not true.
+    #[arg(long)]
+    all: bool,
+    /// How the result is printed.
+    #[arg(long, short, value_enum, default_value_t = Output::Table)]
+    output: Output,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Output {
+    Table,
+    /// One JSON object a line.
+    Json,
+    /// The table, and the messages exactly as they would be sent.
+    Rendered,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// The rules or the input are wrong, or the cluster cannot be reached.
+pub async fn run(arguments: &DryRunArgs) -> Result<(), Failure> {
+    let loaded = setup::load(&arguments.files.files(arguments.cluster.namespace.clone()))?;
+    let mut clock = Clock::start();
+    let Some(file) = &arguments.from else {
+        return arguments.live(&loaded, clock).await;
+    };
+    let text = read(file)?;
+    let facts = input::read(&text, clock.now()).map_err(|errors| {
+        let lines = errors
+            .iter()
+            .map(|error| format!("error: {}: {error}", file.display()));
+        Failure {
+            exit: failure::CONFIGURATION,
+            report: lines.collect::<Vec<_>>().join("\n"),
+        }
+    })?;
+    let start = facts.first().map_or(clock.now(), |fact| fact.at);
+    let cluster = arguments
+        .cluster
+        .cluster_name
+        .as_deref()
+        .unwrap_or_default();
+    let mut run = DryRun::new(&loaded, cluster, start);
+    run.play(&facts, arguments.at);
+    arguments.print(&run);
+    Ok(())
+}
+
+impl DryRunArgs {
+    async fn live(&self, loaded: &setup::Loaded, mut clock: Clock) -> Result<(), Failure> {
+        let cluster = Cluster::connect(&self.cluster.address()).await?;
+        cluster.identity().await?;
+        let name = self
+            .cluster
+            .cluster_name
+            .as_deref()
+            .unwrap_or(cluster.name());
+        let mut run = DryRun::new(loaded, name, clock.now());
+        let (signals, mut said) = mpsc::channel(1024);
+        let streams = loaded.rules.streams().into_iter();
+        let _streams: Vec<_> = streams
+            .map(|(source, paths)| {
+                let settings = WatchSettings::default();
+                stream::start(&cluster, source, &paths, settings, signals.clone())
+            })
+            .collect();
+        while !run.engine.is_ready() {
+            match tokio::time::timeout(Duration::from_mins(1), said.recv()).await {
+                Ok(Some(signalled)) => run.observe(signalled),
+                Ok(None) | Err(_) => return Err(not_listed(&run)),
+            }
+        }
+        run.set_now(clock.now());
+        self.print(&run);
+        if self.watch {
+            self.follow(&mut run, &mut clock, &mut said).await;
+        }
+        Ok(())
+    }
+
+    /// Prints what changes, until Ctrl-C.
+    async fn follow(
+        &self,
+        run: &mut DryRun<'_>,
+        clock: &mut Clock,
+        said: &mut mpsc::Receiver<crate::watch::Signalled>,
+    ) {
+        let mut before = run.rows(self.all);
+        loop {
+            let wake = run.engine.next_wake().unwrap_or(Timestamp::MAX);
+            let pause = wake.duration_since(clock.now()).unsigned_abs();
+            let pause = pause.min(Duration::from_hours(1));
+            tokio::select! {
+                signalled = said.recv() => match signalled {
+                    Some(signalled) => run.observe(signalled),
+                    None => break,
+                },
+                () = tokio::time::sleep(pause) => {}
+                _ = tokio::signal::ctrl_c() => break,
+            }
+            run.set_now(clock.now());
+            let rows = run.rows(self.all);
+            let news: Vec<Row> = rows
+                .iter()
+                .filter(|row| !before.contains(row))
+                .cloned()
+                .collect();
+            self.print_rows(&news);
+            before = rows;
+        }
+        eprintln!("{}", run.summary(&before));
+    }
+
+    fn print(&self, run: &DryRun<'_>) {
+        let rows = run.rows(self.all);
+        self.print_rows(&rows);
+        if self.output == Output::Rendered {
+            for notification in &run.sent {
+                let Some(format) = run.loaded().formats.get(&notification.receiver) else {
+                    continue;
+                };
+                let message = render(notification, format).preview();
+                say(&format!(
+                    "\n--- to {} at {}\n{message}\n",
+                    notification.receiver, notification.at
+                ));
+            }
+        }
+        eprintln!("{}", run.summary(&rows));
+    }
+
+    fn print_rows(&self, rows: &[Row]) {
+        if self.output == Output::Json {
+            for row in rows {
+                if let Ok(line) = serde_json::to_string(row) {
+                    say(&format!("{line}\n"));
+                }
+            }
+        } else if !rows.is_empty() {
+            say(&report::table(rows));
+        }
+    }
+}
+
+/// Prints. A reader that has gone away (`| head`) has seen enough, which is no error.
+fn say(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+fn not_listed(run: &DryRun<'_>) -> Failure {
+    let status = run.engine.status();
+    let missing = status.streams.iter().filter(|stream| !stream.listed);
+    let lines = missing.map(|stream| match &stream.broken {
+        Some((_, why)) => format!("error: {} cannot be listed: {why}", stream.source),
+        None => format!("error: {} was not listed within a minute", stream.source),
+    });
+    Failure {
+        exit: failure::CLUSTER,
+        report: lines.collect::<Vec<_>>().join("\n"),
+    }
+}
+
+fn read(file: &Path) -> Result<String, Failure> {
+    let mut text = String::new();
+    let read = if file == Path::new("-") {
+        std::io::stdin().read_to_string(&mut text).map(|_| ())
+    } else {
+        std::fs::read_to_string(file).map(|read| text = read)
+    };
+    match read {
+        Ok(()) => Ok(text),
+        Err(error) => Err(Failure::new(
+            failure::CONFIGURATION,
+            format!("{}: {error}", file.display()),
+            "--from takes a file of YAML or JSON, or - for standard input",
+        )),
+    }
+}

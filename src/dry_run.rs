@@ -1,0 +1,223 @@
+//! The engine without consequences: what would fire, on what, since when, why, and to whom.
+//!
+//! In: rules, and what happened (from files: [`input`]; or signals of a live cluster). Out:
+//! [`Row`]s and the notifications that would have been sent. It is a driver of the same
+//! `Engine::step` as the bridge: nothing is written, every attempt is answered with yes.
+
+pub mod input;
+pub mod report;
+pub mod selector;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::alert::{Alert, State};
+use crate::cel::Json;
+use crate::engine::{Effect, Engine, Input};
+use crate::journal::{Key, Record};
+use crate::names::{Fingerprint, NotificationId, Uid};
+use crate::notify::Notification;
+use crate::outbox::Outcome;
+use crate::setup::Loaded;
+use crate::watch::object::with_identity;
+use crate::watch::{Change, Observation, Signal, Signalled, Source};
+use input::{Fact, What};
+
+pub use report::Row;
+
+/// An engine, and what it would have done.
+pub struct DryRun<'a> {
+    loaded: &'a Loaded,
+    pub engine: Engine,
+    now: Timestamp,
+    /// Every alert there was, as it was last.
+    pub alerts: BTreeMap<Fingerprint, Arc<Alert>>,
+    pub sent: Vec<Arc<Notification>>,
+    /// Objects that each stream has said, to tell an object that entered its selection from one
+    /// that is new.
+    inside: HashMap<usize, BTreeSet<Uid>>,
+}
+
+impl<'a> DryRun<'a> {
+    #[must_use]
+    pub fn new(loaded: &'a Loaded, cluster: &str, now: Timestamp) -> Self {
+        Self {
+            loaded,
+            engine: Engine::new(now, loaded.setup(cluster)),
+            now,
+            alerts: BTreeMap::new(),
+            sent: Vec::new(),
+            inside: HashMap::new(),
+        }
+    }
+
+    /// Plays what happened. What is known at the start is the first list; the rest happens at its
+    /// moment. Time runs on to the last moment, or to `until` if that is later.
+    pub fn play(&mut self, facts: &[Fact], until: Option<Timestamp>) {
+        let (listed, later): (Vec<_>, Vec<_>) = facts.iter().partition(|fact| fact.listed);
+        for (at, watched) in self.loaded.rules.sources.iter().enumerate() {
+            self.signal(&watched.source, Signal::ListBegan);
+            for fact in &listed {
+                self.tell_stream(at, fact);
+            }
+            self.signal(&watched.source, Signal::ListEnded);
+        }
+        if self.loaded.rules.reads_events() {
+            let events = Source::events();
+            self.signal(&events, Signal::ListBegan);
+            self.signal(&events, Signal::ListEnded);
+        }
+        self.step(Input::Tick);
+        for fact in later {
+            self.run_to(fact.at);
+            if let What::Event(event) = &fact.what {
+                self.signal(&Source::events(), Signal::Event(event.clone()));
+            }
+            for at in 0..self.loaded.rules.sources.len() {
+                self.tell_stream(at, fact);
+            }
+            self.step(Input::Tick);
+        }
+        if let Some(until) = until {
+            self.run_to(until);
+        }
+    }
+
+    /// Brings a fact to a stream as the server would: what its selectors leave out is not said,
+    /// what no longer matches is said to be deleted.
+    fn tell_stream(&mut self, at: usize, fact: &Fact) {
+        let (object, change) = match &fact.what {
+            What::Applied(object) => (object, Change::Applied),
+            What::Deleted(object) => (object, Change::Deleted),
+            What::Event(_) => return,
+        };
+        let watched = &self.loaded.rules.sources[at];
+        if !selector::is_of_kind(&watched.source, object) {
+            return;
+        }
+        let projection = with_identity(&watched.paths).project(object);
+        let Some(observation) = Observation::of(change, projection) else {
+            return;
+        };
+        let uid = observation.header.uid;
+        let matches = selector::matches(&watched.source, object);
+        let inside = self.inside.entry(at).or_default();
+        let was_inside = inside.contains(&uid);
+        let signal = if change == Change::Applied && matches {
+            inside.insert(uid);
+            Signal::Applied(observation)
+        } else if was_inside {
+            inside.remove(&uid);
+            Signal::Deleted(observation)
+        } else {
+            return;
+        };
+        let source = watched.source.clone();
+        self.signal(&source, signal);
+    }
+
+    fn signal(&mut self, source: &Source, signal: Signal) {
+        self.observe(Signalled {
+            source: source.key(),
+            signal,
+        });
+    }
+
+    /// Takes what a live stream says.
+    pub fn observe(&mut self, signalled: Signalled) {
+        self.step(Input::Signalled(signalled));
+    }
+
+    /// Lets time run, waking the engine when it asks for it.
+    pub fn run_to(&mut self, until: Timestamp) {
+        while let Some(wake) = self.engine.next_wake().filter(|wake| *wake <= until) {
+            // Something that is due and cannot act yet must not hold up the time.
+            let soon = self
+                .now
+                .saturating_add(jiff::SignedDuration::from_millis(1))
+                .unwrap_or(until);
+            self.now = wake.max(soon).min(until);
+            self.step(Input::Tick);
+            if self.now >= until {
+                break;
+            }
+        }
+        self.now = self.now.max(until);
+        self.step(Input::Tick);
+    }
+
+    fn step(&mut self, input: Input) {
+        let mut effects = self.engine.step(self.now, input);
+        while !effects.is_empty() {
+            let mut delivered = Vec::new();
+            for effect in effects {
+                self.note(effect, &mut delivered);
+            }
+            effects = Vec::new();
+            for id in delivered {
+                let outcome = Outcome::Accepted;
+                effects.extend(self.engine.step(self.now, Input::Delivered { id, outcome }));
+            }
+            if !effects.is_empty() {
+                effects.extend(self.engine.step(self.now, Input::Tick));
+            }
+        }
+    }
+
+    fn note(&mut self, effect: Effect, delivered: &mut Vec<NotificationId>) {
+        match effect {
+            Effect::Persist(batch) => {
+                for (key, record) in batch.0 {
+                    self.note_record(&key, record);
+                }
+            }
+            Effect::Deliver(attempt) => {
+                delivered.push(attempt.notification.id.clone());
+                self.sent.push(attempt.notification);
+            }
+            Effect::Decided(_) => {}
+        }
+    }
+
+    /// A pending alert that is removed was withdrawn; any other one happened.
+    fn note_record(&mut self, key: &Key, record: Option<Record>) {
+        match (key, record) {
+            (_, Some(Record::Alert(alert))) => {
+                self.alerts.insert(alert.fingerprint, alert);
+            }
+            (Key::Alert(fingerprint), None) => {
+                let pending = |alert: &Arc<Alert>| alert.state == State::Pending;
+                if self.alerts.get(fingerprint).is_some_and(pending) {
+                    self.alerts.remove(fingerprint);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Moves the clock of a live run.
+    pub fn set_now(&mut self, now: Timestamp) {
+        self.now = self.now.max(now);
+        self.step(Input::Tick);
+    }
+
+    #[must_use]
+    pub fn loaded(&self) -> &Loaded {
+        self.loaded
+    }
+}
+
+/// The text at a path of an object.
+fn text<'j>(object: &'j Json, path: &[&str]) -> &'j str {
+    object.at(path).and_then(Json::as_str).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;
