@@ -32,6 +32,11 @@ kubectl: ## Build kubectl of the same version too, for trying things by hand
 cluster: testbin ## Run a test cluster until Ctrl-C, and print its KUBECONFIG
 	$(CARGO) run --quiet --locked -p bellwether-testkit --bin testcluster
 
+.PHONY: demo
+demo: testbin ## A database fails on a real API server; a page, a chat message and a webhook arrive
+	@$(CARGO) build --quiet --locked --workspace --bins
+	@target/debug/demo target/debug/bellwether .
+
 .PHONY: bench
 bench: ## What an evaluation and a transition cost, and what an object keeps: a table
 	$(CARGO) bench --locked --bench cel --bench engine
