@@ -64,10 +64,10 @@ async fn tell(program: &Path, root: &Path) -> Result<()> {
         count: 1,
     };
     objects.event(database, why).await?;
-    receivers.show_until(&mut bridge, Wanted::Page(1)).await?;
+    receivers.show_until(&mut bridge, 1).await?;
     step("it is Running again");
     objects.patch_status(database, running()).await?;
-    receivers.show_until(&mut bridge, Wanted::Page(2)).await?;
+    receivers.show_until(&mut bridge, 2).await?;
 
     step("stopping");
     Command::new("kill")
@@ -89,11 +89,6 @@ impl Drop for Bridge {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
-}
-
-/// How many pages have to arrive before the story goes on.
-enum Wanted {
-    Page(usize),
 }
 
 struct Receivers {
@@ -183,9 +178,8 @@ impl Receivers {
         .concat()
     }
 
-    /// Shows each message as it arrives, until the pages are there and nothing more comes.
-    async fn show_until(&self, bridge: &mut Bridge, wanted: Wanted) -> Result<()> {
-        let Wanted::Page(pages) = wanted;
+    /// Shows each message as it arrives, until so many pages are there and nothing more comes.
+    async fn show_until(&self, bridge: &mut Bridge, pages: usize) -> Result<()> {
         let end = Instant::now() + Duration::from_secs(30);
         let mut quiet_since = Instant::now();
         loop {
@@ -196,10 +190,10 @@ impl Receivers {
             if paged && quiet_since.elapsed() > Duration::from_secs(4) {
                 return Ok(());
             }
-            let stopped = bridge.0.try_wait()?.is_some();
-            if stopped || Instant::now() > end {
+            let over = bridge.0.try_wait()?.is_some();
+            if over || Instant::now() > end {
                 let log = std::fs::read_to_string(self.folder.path().join("log"))?;
-                let what = if stopped {
+                let what = if over {
                     "the bridge stopped"
                 } else {
                     "no page arrived in 30 s"

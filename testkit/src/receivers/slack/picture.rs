@@ -113,6 +113,8 @@ fn shown(mrkdwn: &str) -> Vec<String> {
 fn link(inside: &str) -> String {
     match inside.split_once('|') {
         Some((url, label)) if url.contains("://") => format!("{label} ({url})"),
+        // A moment in the reader's own zone; the label is what old clients show.
+        Some((date, label)) if date.starts_with("!date^") => label.to_owned(),
         None if inside.contains("://") => inside.to_owned(),
         _ => format!("‹PINGS {inside}›"),
     }
