@@ -186,8 +186,8 @@ impl Receivers {
             if self.show() {
                 quiet_since = Instant::now();
             }
-            let paged = self.pagerduty.messages().len() >= pages;
-            if paged && quiet_since.elapsed() > Duration::from_secs(4) {
+            let arrived = self.pagerduty.messages().len() >= pages;
+            if arrived && quiet_since.elapsed() > Duration::from_secs(4) {
                 return Ok(());
             }
             let over = bridge.0.try_wait()?.is_some();
