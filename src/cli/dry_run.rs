@@ -48,7 +48,8 @@ pub struct DryRunArgs {
     /// Follow the cluster until Ctrl-C.
     #[arg(long, short)]
     watch: bool,
-    /// With --from: let time run on to this moment (RFC 3339).
+    /// With --from: what time it is (RFC 3339). Documents that do not say `at` happen then; of
+    /// those that do, time runs on to it.
     #[arg(long, value_name = "TIME", requires = "from")]
     at: Option<Timestamp>,
     /// Also show the rules that are not true.
@@ -79,7 +80,8 @@ pub async fn run(arguments: &DryRunArgs) -> Result<(), Failure> {
         return arguments.live(&loaded, clock).await;
     };
     let text = read(file)?;
-    let facts = input::read(&text, clock.now()).map_err(|errors| {
+    let now = arguments.at.unwrap_or_else(|| clock.now());
+    let facts = input::read(&text, now).map_err(|errors| {
         let lines = errors
             .iter()
             .map(|error| format!("error: {}: {error}", file.display()));
@@ -88,7 +90,20 @@ pub async fn run(arguments: &DryRunArgs) -> Result<(), Failure> {
             report: lines.collect::<Vec<_>>().join("\n"),
         }
     })?;
-    let start = facts.first().map_or(clock.now(), |fact| fact.at);
+    let start = facts.first().map_or(now, |fact| fact.at);
+    if let Some(last) = facts
+        .last()
+        .filter(|fact| arguments.at.is_some() && fact.at > now)
+    {
+        return Err(Failure::new(
+            failure::USAGE,
+            format!(
+                "--at {now} lies before the last document, which is of {}",
+                last.at
+            ),
+            "leave --at out, or give a later moment",
+        ));
+    }
     let cluster = arguments
         .cluster
         .cluster_name
@@ -97,6 +112,15 @@ pub async fn run(arguments: &DryRunArgs) -> Result<(), Failure> {
     let mut run = DryRun::new(&loaded, cluster, start);
     run.play(&facts, arguments.at);
     arguments.print(&run);
+    if run.engine.watched().is_empty() && run.alerts.is_empty() {
+        let watched = loaded.rules.sources.iter();
+        let watched: Vec<&str> = watched.map(|one| one.key.as_str()).collect();
+        eprintln!(
+            "warning: nothing in {} is what the rules watch: {}",
+            file.display(),
+            watched.join(", ")
+        );
+    }
     Ok(())
 }
 
@@ -118,8 +142,9 @@ impl DryRunArgs {
                 stream::start(&cluster, source, &paths, settings, signals.clone())
             })
             .collect();
+        let deadline = tokio::time::Instant::now() + Duration::from_mins(1);
         while !run.engine.is_ready() {
-            match tokio::time::timeout(Duration::from_mins(1), said.recv()).await {
+            match tokio::time::timeout_at(deadline, said.recv()).await {
                 Ok(Some(signalled)) => run.observe(signalled),
                 Ok(None) | Err(_) => return Err(not_listed(&run)),
             }
@@ -156,7 +181,7 @@ impl DryRunArgs {
             let rows = run.rows(self.all);
             let news: Vec<Row> = rows
                 .iter()
-                .filter(|row| !before.contains(row))
+                .filter(|row| !before.iter().any(|old| row.says_what(old)))
                 .cloned()
                 .collect();
             self.print_rows(&news);

@@ -43,7 +43,10 @@ pub enum What {
 pub enum InputError {
     #[error("it is neither YAML nor JSON: {0}")]
     Syntax(String),
-    #[error("document {0}: no apiVersion, kind and metadata.name, so it is no object")]
+    #[error(
+        "document {0}: no apiVersion, kind and metadata.name, so it is no object \
+         (a name such as y, no or 1 is text only in quotes)"
+    )]
     NoObject(usize),
     #[error("document {0}: the watch ended with an error: {1}")]
     WatchError(usize, String),
@@ -71,6 +74,7 @@ pub fn read(text: &str, now: Timestamp) -> Result<Vec<Fact>, Vec<InputError>> {
         facts: Vec::new(),
         errors: Vec::new(),
         known: BTreeSet::new(),
+        versions: 0,
         began: false,
     };
     for (number, document) in documents.into_iter().enumerate() {
@@ -107,6 +111,8 @@ struct Reader {
     errors: Vec<InputError>,
     /// Objects that were there before.
     known: BTreeSet<Uid>,
+    /// How many objects there were, which numbers their versions.
+    versions: u64,
     /// A watch has said something else than ADDED: from here on ADDED is news.
     began: bool,
 }
@@ -206,7 +212,8 @@ impl Reader {
             self.event(number, at, object);
             return;
         }
-        identify(&mut object, number);
+        self.versions += 1;
+        identify(&mut object, self.versions);
         let json = Json::from(object);
         let named = |path: &[&str]| json.at(path).and_then(Json::as_str).is_some();
         let observation = Observation::of(change, json.clone());
@@ -280,10 +287,10 @@ fn is_event(object: &Value) -> bool {
 }
 
 /// A manifest that never was in a cluster has no version: its place in the text is one.
-fn identify(object: &mut Value, number: usize) {
+fn identify(object: &mut Value, version: u64) {
     if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
         metadata
             .entry("resourceVersion")
-            .or_insert_with(|| Value::from(number.to_string()));
+            .or_insert_with(|| Value::from(version.to_string()));
     }
 }

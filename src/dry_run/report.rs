@@ -24,6 +24,22 @@ pub struct Row {
     pub notifies: Vec<String>,
 }
 
+impl Row {
+    /// Whether another row says the same of the same alert; only the time left may differ.
+    #[must_use]
+    pub fn says_what(&self, other: &Row) -> bool {
+        (&self.rule, &self.object, self.state, self.since, self.until)
+            == (
+                &other.rule,
+                &other.object,
+                other.state,
+                other.since,
+                other.until,
+            )
+            && (self.state == "pending" || self.reason == other.reason)
+    }
+}
+
 fn without_uid<S: serde::Serializer>(object: &ObjectRef, serializer: S) -> Result<S::Ok, S::Error> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]

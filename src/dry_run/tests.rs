@@ -137,3 +137,16 @@ fn what_is_no_object_is_said_with_its_number() {
         ]
     );
 }
+
+#[test]
+fn states_of_one_object_in_a_list_are_told_apart() {
+    let item = |phase: &str| {
+        format!(
+            r#"{{"apiVersion":"example.com/v1","kind":"Thing","metadata":{{"name":"x","namespace":"a"}},"status":{{"phase":"{phase}"}}}}"#
+        )
+    };
+    let items = [item("A"), item("B"), item("C")].join(",");
+    let text = format!(r#"{{"apiVersion":"v1","kind":"List","items":[{items}]}}"#);
+    let rule = "on: object.status.phase != oldObject.status.phase";
+    assert_eq!(run(rule, &text, false).matches("it happened").count(), 2);
+}
