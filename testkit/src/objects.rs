@@ -101,8 +101,30 @@ impl Objects {
             .map_err(refused(object))?;
         if is_kind(object, "CustomResourceDefinition") {
             self.established(&name, Duration::from_secs(10)).await?;
+            self.discoverable(object).await?;
         }
         Ok(applied)
+    }
+
+    /// Waits until discovery names the kinds of a definition: that lags behind its being
+    /// established, longer on a busy machine.
+    async fn discoverable(&self, definition: &DynamicObject) -> Result<()> {
+        let spec = &definition.data["spec"];
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let (group, kind) = (text(&spec["group"]), text(&spec["names"]["kind"]));
+        let versions = spec["versions"].as_array().into_iter().flatten();
+        for version in versions.filter(|version| version["served"] == Value::Bool(true)) {
+            let api_version = format!("{group}/{}", text(&version["name"]));
+            let mut attempts = 0;
+            while let Err(error) = self.api(&api_version, &kind, "").await {
+                attempts += 1;
+                if attempts > 200 {
+                    return Err(error);
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+        Ok(())
     }
 
     /// A typed door to one kind, for everything that is not offered here.
