@@ -8,14 +8,14 @@ use crate::world::World;
 async fn a_bridge_that_is_asked_to_stop_waits_for_what_is_under_way() {
     let world = World::new("stop").await;
     world.write_rules("0s", "");
-    world.webhook.slow(Duration::from_secs(2));
+    world.webhook.answer_too_late(1, Duration::from_secs(2));
     let database = world.database("orders").await;
     let mut bridge = world.command().start().await;
     bridge.ready().await;
     world.phase(&database, "Failed").await;
     // Slack groups for a second; the webhook is told at once and takes its time to answer.
-    bridge.says("\"firing\"").await;
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    let arrived = world.webhook.wait_for(1, Duration::from_secs(10));
+    arrived.await.unwrap();
     bridge.signal("-TERM");
     let status = bridge.end(Duration::from_secs(10)).await;
     assert_eq!(status.code(), Some(0));
@@ -42,13 +42,13 @@ async fn a_bridge_that_is_asked_to_stop_waits_for_what_is_under_way() {
 async fn a_receiver_that_never_answers_delays_the_end_by_less_than_ten_seconds() {
     let world = World::new("hangs").await;
     world.write_rules("0s", "  timeout: 60s\n");
-    world.webhook.slow(Duration::from_mins(1));
+    world.webhook.answer_too_late(1, Duration::from_mins(1));
     let database = world.database("orders").await;
     let mut bridge = world.command().start().await;
     bridge.ready().await;
     world.phase(&database, "Failed").await;
-    bridge.says("\"firing\"").await;
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    let arrived = world.webhook.wait_for(1, Duration::from_secs(10));
+    arrived.await.unwrap();
     bridge.signal("-TERM");
     let status = bridge.end(Duration::from_secs(10)).await;
     assert_eq!(status.code(), Some(0), "{}", bridge.log());
@@ -57,7 +57,7 @@ async fn a_receiver_that_never_answers_delays_the_end_by_less_than_ten_seconds()
     let _bridge = world.command().start().await;
     world
         .webhook
-        .wait_for(1, Duration::from_secs(10))
+        .wait_for(2, Duration::from_secs(10))
         .await
         .unwrap();
 }
@@ -66,13 +66,13 @@ async fn a_receiver_that_never_answers_delays_the_end_by_less_than_ten_seconds()
 async fn the_second_signal_stops_at_once() {
     let world = World::new("at-once").await;
     world.write_rules("0s", "  timeout: 60s\n");
-    world.webhook.slow(Duration::from_mins(1));
+    world.webhook.answer_too_late(1, Duration::from_mins(1));
     let database = world.database("orders").await;
     let mut bridge = world.command().start().await;
     bridge.ready().await;
     world.phase(&database, "Failed").await;
-    bridge.says("\"firing\"").await;
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    let arrived = world.webhook.wait_for(1, Duration::from_secs(10));
+    arrived.await.unwrap();
     bridge.signal("-INT");
     bridge.says("waiting for what is under way").await;
     let began = Instant::now();
