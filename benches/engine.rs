@@ -60,12 +60,20 @@ fn loaded(rules: Vec<PathBuf>) -> Loaded {
     load(&files).unwrap_or_else(|problems| panic!("{}", problems.human(false)))
 }
 
-/// A database as the server sends it: most of the bytes are fields that no rule reads.
+/// A database as the server sends it: most of the bytes are fields that no rule reads. No two
+/// were made, backed up or written at the same time.
 fn database(name: &str, version: usize, storage: usize) -> Vec<u8> {
+    let hour = |day: usize| {
+        let (minute, second) = (version / 60 % 60, version % 60);
+        format!(
+            "2026-11-{day:02}T{:02}:{minute:02}:{second:02}Z",
+            version / 3600 % 24
+        )
+    };
     let managed: Vec<serde_json::Value> = (0..14)
         .map(|n| {
             serde_json::json!({"manager": format!("controller-{n}"), "operation": "Update",
-                "apiVersion": "stable.example.com/v1", "time": "2026-11-22T17:00:00Z",
+                "apiVersion": "stable.example.com/v1", "time": hour(n + 1),
                 "fieldsType": "FieldsV1", "fieldsV1": {"f:metadata": {"f:annotations":
                 {".": {}, format!("f:example.com/key-{n}"): {}}}, "f:spec": {"f:version": {}}}})
         })
@@ -73,14 +81,14 @@ fn database(name: &str, version: usize, storage: usize) -> Vec<u8> {
     let object = serde_json::json!({
         "apiVersion": "stable.example.com/v1", "kind": "DatabaseInstance",
         "metadata": {"name": name, "namespace": "prod", "uid": name, "generation": 4,
-            "resourceVersion": version.to_string(), "creationTimestamp": "2026-11-01T08:00:00Z",
+            "resourceVersion": version.to_string(), "creationTimestamp": hour(1),
             "labels": {"team": "payments"}, "managedFields": managed},
         "spec": {"engine": "postgres", "version": "16", "storageGB": 100, "replicas": 3},
         "status": {"phase": "Running", "availableReplicas": 3, "storageUsedGB": storage,
-            "observedGeneration": 4, "lastBackupTime": "2026-11-22T01:00:00Z",
+            "observedGeneration": 4, "lastBackupTime": hour(22),
             "connectionString": format!("postgres://{name}.prod.svc:5432/app"),
             "conditions": [{"type": "Ready", "status": "True", "reason": "Up", "message": "",
-                "lastTransitionTime": "2026-11-01T08:05:00Z", "observedGeneration": 4}]}
+                "lastTransitionTime": hour(2), "observedGeneration": 4}]}
     });
     object.to_string().into_bytes()
 }

@@ -5,6 +5,8 @@
 
 pub mod events;
 pub mod objects;
+mod packed;
+mod words;
 
 use std::sync::Arc;
 

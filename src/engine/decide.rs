@@ -145,7 +145,6 @@ impl Engine {
         let Some(object) = self.streams[wake.stream].objects.get(wake.uid) else {
             return;
         };
-        let object = object.clone();
         let transition = Transition::seen(wake.uid, Some(object.clone()), object);
         let pass = Pass::first(false);
         self.look(wake.stream, &[wake.rule], &transition, pass, effects);

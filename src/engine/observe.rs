@@ -58,7 +58,7 @@ impl Engine {
         let uid = observation.header.uid;
         let object = Arc::new(observation.object);
         let stream = &mut self.streams[at];
-        let old = stream.objects.apply(uid, object.clone());
+        let old = stream.objects.apply(uid, &object);
         self.counts.transitions += 1;
         if stream.health.listed {
             let transition = Transition::seen(uid, old.clone(), object);
@@ -266,7 +266,7 @@ impl Engine {
                     ..Transition::deleted(uid, gone.last.clone())
                 }
             }
-            (_, Some(object)) => Transition::seen(uid, waiting.old.clone(), object.clone()),
+            (_, Some(object)) => Transition::seen(uid, waiting.old.clone(), object),
             (None, None) => return None,
         };
         Some(Transition { late, ..transition })
@@ -351,18 +351,11 @@ impl Engine {
     /// The object that an Event is about: by UID, else by namespace and name.
     fn regarded(&self, at: usize, event: &KubernetesEvent) -> Option<(Uid, Arc<Json>)> {
         let objects = &self.streams[at].objects;
-        if let Some(uid) = event.regarding.uid {
-            return Some((uid, objects.get(uid)?.clone()));
-        }
-        let names = |object: &Json| {
-            let text = |field| object.at(&["metadata", field]).and_then(Json::as_str);
-            text("name") == Some(&*event.regarding.name)
-                && text("namespace").unwrap_or_default() == &*event.regarding.namespace
-        };
-        objects
-            .iter()
-            .find(|(_, object)| names(object))
-            .map(|(uid, object)| (uid, object.clone()))
+        let about = &event.regarding;
+        let uid = about
+            .uid
+            .or_else(|| objects.named(&about.namespace, &about.name))?;
+        Some((uid, objects.get(uid)?))
     }
 
     fn events_listed(&mut self, effects: &mut Effects) {

@@ -100,7 +100,7 @@ impl Engine {
                     self.levels.insert((number, *uid), level);
                 }
             }
-            self.streams[at].objects.apply(*uid, seen.object);
+            self.streams[at].objects.apply(*uid, &seen.object);
         }
     }
 

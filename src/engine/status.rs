@@ -107,7 +107,7 @@ impl Engine {
                 let mut streams = self.streams.iter();
                 let object = streams.find_map(|stream| stream.objects.get(uid))?;
                 let rule = self.rules.rules[number].name.clone();
-                Some((rule, object_ref(uid, object), since, why))
+                Some((rule, object_ref(uid, &object), since, why))
             })
     }
 
@@ -117,7 +117,7 @@ impl Engine {
         let mut pairs = Vec::new();
         for (source, stream) in self.rules.sources.iter().zip(&self.streams) {
             for (uid, object) in stream.objects.iter() {
-                let object = object_ref(uid, object);
+                let object = object_ref(uid, &object);
                 let rules = source.rules.iter();
                 let names = rules.map(|number| self.rules.rules[*number].name.clone());
                 pairs.extend(names.map(|name| (name, object.clone())));

@@ -11,6 +11,9 @@ use crate::names::{RuleName, SourceKey, Uid};
 use crate::transition::ObjectSeen;
 use crate::watch::Source;
 
+/// So many objects are written down in one step.
+const MOST_AT_ONCE: usize = 1_000;
+
 impl Engine {
     pub(super) fn turn(&mut self, effects: &mut Effects) {
         self.tell_of_blindness(effects);
@@ -22,7 +25,7 @@ impl Engine {
             self.outbox.due(self.now, effects);
         }
         if self.draining || self.write_at.is_some_and(|at| at <= self.now) {
-            self.write_all(effects);
+            self.write_behind(effects);
         }
     }
 
@@ -134,7 +137,6 @@ impl Engine {
         let key = Key::Object(self.rules.sources[stream].key.clone(), uid);
         match self.streams[stream].objects.get(uid) {
             Some(object) => {
-                let object = object.clone();
                 let verdicts = self.levels_of(stream, uid);
                 effects.put(key, Record::Object(ObjectSeen { object, verdicts }));
             }
@@ -179,14 +181,24 @@ impl Engine {
         }
     }
 
-    fn write_all(&mut self, effects: &mut Effects) {
-        self.write_at = None;
+    /// Writes what is behind: all of it before the end, else so much at once that a list of many
+    /// objects is neither held in memory as trees nor one huge commit.
+    fn write_behind(&mut self, effects: &mut Effects) {
+        let most = if self.draining {
+            usize::MAX
+        } else {
+            MOST_AT_ONCE
+        };
+        let left = self.dirty.iter().nth(most).copied();
+        let later = left.map(|first| self.dirty.split_off(&first));
         for (stream, uid) in std::mem::take(&mut self.dirty) {
             self.write_object(stream, uid, effects);
         }
         for uid in std::mem::take(&mut self.dirty_events) {
             self.write_event(uid, effects);
         }
+        self.write_at = later.is_some().then_some(self.now);
+        self.dirty = later.unwrap_or_default();
     }
 
     /// Alerts about objects that no list names any more: what the journal lost of the object
@@ -198,7 +210,7 @@ impl Engine {
             .iter()
             .filter(|alert| alert.source == *source && alert.state != State::Resolved)
             .filter(|alert| alert.nature == crate::alert::Nature::State)
-            .filter(|alert| self.streams[stream].objects.get(alert.object.uid).is_none())
+            .filter(|alert| !self.streams[stream].objects.contains(alert.object.uid))
             .filter(|alert| !self.keeps_after_deletion(alert))
             .cloned()
             .collect();

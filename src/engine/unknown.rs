@@ -131,7 +131,7 @@ impl Engine {
         streams.find_map(|(source, stream)| {
             let object = stream.objects.get(uid)?;
             let watched = source.rules.contains(&number);
-            watched.then(|| (object_ref(uid, object), source.key.clone()))
+            watched.then(|| (object_ref(uid, &object), source.key.clone()))
         })
     }
 

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::packed::Packed;
+use super::words::Words;
 use crate::cel::Json;
 use crate::names::{RuleName, Uid};
 
@@ -17,22 +19,31 @@ pub struct ObjectSeen {
     pub verdicts: BTreeMap<RuleName, bool>,
 }
 
-/// The objects of one stream. A list is compared by UID as it arrives; what it did not name is
-/// gone only when it ended.
+/// The objects of one stream, each [`Packed`] until somebody asks for it. A list is compared by
+/// UID as it arrives; what it did not name is gone only when it ended.
 #[derive(Debug, Default)]
 pub struct Objects {
-    known: HashMap<Uid, Arc<Json>>,
+    known: HashMap<Uid, Packed>,
+    words: Words,
     /// What the list under way has named so far.
     named: Option<HashSet<Uid>>,
 }
 
 impl Objects {
-    /// Takes the state that an object has now, and gives the one that it had.
-    pub fn apply(&mut self, uid: Uid, object: Arc<Json>) -> Option<Arc<Json>> {
+    /// Takes the state that an object has now, and gives the one that it had: the very same `Arc`
+    /// where nothing changed.
+    pub fn apply(&mut self, uid: Uid, object: &Arc<Json>) -> Option<Arc<Json>> {
         if let Some(named) = &mut self.named {
             named.insert(uid);
         }
-        self.known.insert(uid, object)
+        let known = self.known.get(&uid);
+        if known.is_some_and(|known| known.is(object, &self.words)) {
+            return Some(object.clone());
+        }
+        let old = known.map(|known| Arc::new(known.json(&self.words)));
+        let packed = Packed::new(uid, object, &mut self.words);
+        self.known.insert(uid, packed);
+        old
     }
 
     /// Forgets an object, and gives its last state.
@@ -40,12 +51,33 @@ impl Objects {
         if let Some(named) = &mut self.named {
             named.remove(&uid);
         }
-        self.known.remove(&uid)
+        let last = self.known.remove(&uid)?;
+        Some(Arc::new(last.json(&self.words)))
+    }
+
+    /// The last known state of an object.
+    #[must_use]
+    pub fn get(&self, uid: Uid) -> Option<Arc<Json>> {
+        let known = self.known.get(&uid)?;
+        Some(Arc::new(known.json(&self.words)))
     }
 
     #[must_use]
-    pub fn get(&self, uid: Uid) -> Option<&Arc<Json>> {
-        self.known.get(&uid)
+    pub fn contains(&self, uid: Uid) -> bool {
+        self.known.contains_key(&uid)
+    }
+
+    /// The object of that name; cluster-wide ones have the empty namespace.
+    #[must_use]
+    pub fn named(&self, namespace: &str, name: &str) -> Option<Uid> {
+        let text = |known: &Packed, field, wanted| {
+            let text = known.text(&["metadata", field], &self.words);
+            text.unwrap_or_default() == wanted
+        };
+        let mut known = self.known.iter();
+        known
+            .find(|(_, known)| text(known, "name", name) && text(known, "namespace", namespace))
+            .map(|(uid, _)| *uid)
     }
 
     /// Everything there is will be named from here on.
@@ -62,6 +94,7 @@ impl Objects {
         let mut gone: Vec<_> = self
             .known
             .extract_if(|uid, _| !named.contains(uid))
+            .map(|(uid, last)| (uid, Arc::new(last.json(&self.words))))
             .collect();
         gone.sort_by_key(|(uid, _)| *uid);
         gone
@@ -82,18 +115,17 @@ impl Objects {
         self.known.is_empty()
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = (Uid, &Arc<Json>)> {
-        self.known.iter().map(|(uid, object)| (*uid, object))
+    pub fn iter(&self) -> impl Iterator<Item = (Uid, Json)> {
+        let known = self.known.iter();
+        known.map(|(uid, known)| (*uid, known.json(&self.words)))
     }
 
-    /// Bytes kept for the objects, without those of the table itself.
+    /// Bytes kept for the objects, and for the words that they share.
     #[must_use]
     pub fn retained_bytes(&self) -> usize {
-        let node = size_of::<(Uid, Arc<Json>)>() + size_of::<Json>();
-        self.known
-            .values()
-            .map(|object| node + object.retained_bytes())
-            .sum()
+        let entries = self.known.capacity() * size_of::<(Uid, Packed)>();
+        let objects: usize = self.known.values().map(Packed::len).sum();
+        entries + objects + self.words.retained_bytes()
     }
 }
 
@@ -112,10 +144,10 @@ mod tests {
     #[test]
     fn what_a_complete_list_does_not_name_is_gone() {
         let mut objects = Objects::default();
-        objects.apply(uid("a"), object("1"));
-        objects.apply(uid("b"), object("1"));
+        objects.apply(uid("a"), &object("1"));
+        objects.apply(uid("b"), &object("1"));
         objects.list_began();
-        assert_eq!(objects.apply(uid("a"), object("2")), Some(object("1")));
+        assert_eq!(objects.apply(uid("a"), &object("2")), Some(object("1")));
         assert_eq!(objects.list_ended(), [(uid("b"), object("1"))]);
         assert_eq!(objects.len(), 1);
     }
@@ -123,19 +155,40 @@ mod tests {
     #[test]
     fn an_aborted_list_deletes_nothing() {
         let mut objects = Objects::default();
-        objects.apply(uid("a"), object("1"));
+        objects.apply(uid("a"), &object("1"));
         objects.list_began();
         objects.list_aborted();
         assert_eq!(objects.list_ended(), []);
-        assert_eq!(objects.get(uid("a")), Some(&object("1")));
+        assert_eq!(objects.get(uid("a")), Some(object("1")));
     }
 
     #[test]
     fn an_object_deleted_while_a_list_runs_is_not_reported_again_at_its_end() {
         let mut objects = Objects::default();
         objects.list_began();
-        objects.apply(uid("a"), object("1"));
+        objects.apply(uid("a"), &object("1"));
         assert_eq!(objects.remove(uid("a")), Some(object("1")));
         assert_eq!(objects.list_ended(), []);
+    }
+
+    #[test]
+    fn an_object_is_found_by_its_name() {
+        let mut objects = Objects::default();
+        for (namespace, name) in [("prod", "orders"), ("test", "orders"), ("prod", "carts")] {
+            let text = format!(r#"{{"metadata":{{"namespace":"{namespace}","name":"{name}"}}}}"#);
+            let object: Json = serde_json::from_str(&text).expect("the test's JSON is valid");
+            objects.apply(uid(&format!("{namespace}/{name}")), &Arc::new(object));
+        }
+        assert_eq!(objects.named("test", "orders"), Some(uid("test/orders")));
+        assert_eq!(objects.named("", "orders"), None);
+    }
+
+    #[test]
+    fn what_was_seen_again_unchanged_is_the_same_object() {
+        let mut objects = Objects::default();
+        let seen = object("1");
+        assert_eq!(objects.apply(uid("a"), &object("1")), None);
+        let old = objects.apply(uid("a"), &seen).expect("it was known");
+        assert!(Arc::ptr_eq(&old, &seen));
     }
 }
