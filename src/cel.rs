@@ -33,6 +33,7 @@ mod parse;
 pub mod paths;
 mod program;
 pub mod project;
+mod terms;
 pub mod time;
 pub mod value;
 
@@ -47,4 +48,5 @@ pub use json::Json;
 pub use map::Map;
 pub use paths::{PathError, PathSet};
 pub use program::{Bindings, Budget, Evaluation, Program};
+pub use terms::{Memo, Terms};
 pub use value::{Origin, Value};

@@ -94,6 +94,8 @@ pub struct Engine {
     alerts: Alerts,
     /// The last verdict of the `on` rules that fire when they become true.
     levels: HashMap<(usize, Uid), bool>,
+    /// Answers that rules share while they look at one object; kept for its memory only.
+    memo: crate::cel::Memo,
     unknowns: Unknowns,
     wakes: Wakes,
     /// What would have acted on streams that may not be believed.

@@ -20,7 +20,7 @@ use crate::config::{OnDelete, OnStartup};
 use crate::names::{ReceiverName, RuleName, Severity};
 
 pub use compile::{ViewReads, compile};
-pub use moment::Moment;
+pub use moment::{Moment, Sight};
 pub use ruleset::{RuleSet, WatchedSource};
 
 /// Whether a rule is true of an object.

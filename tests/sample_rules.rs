@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use bellwether::cel::Json;
+use bellwether::cel::{Json, Memo};
 use bellwether::config::{Configuration, LoadOptions};
-use bellwether::evaluate::{self, Moment, RuleSet, Trigger, Verdict, ViewReads};
+use bellwether::evaluate::{self, Moment, RuleSet, Sight, Trigger, Verdict, ViewReads};
 use bellwether::transition::ChangeKind;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -97,7 +97,10 @@ fn verdict(name: &str, object: &Value, old: Option<&Value>, event: Option<&Value
         events: &[],
         late: false,
     };
-    rule.judge(condition, &moment).verdict
+    let mut memo = Memo::default();
+    Sight::new(&moment, &mut memo)
+        .judge(rule, condition)
+        .verdict
 }
 
 /// A state: true of the database so patched, and false of a healthy one.

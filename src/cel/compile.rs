@@ -89,10 +89,13 @@ impl<'e> Compiler<'e> {
         }
     }
 
-    fn finish(mut self, root: Part) -> Result<Program, Vec<Problem>> {
+    fn finish(mut self, mut root: Part) -> Result<Program, Vec<Problem>> {
         if !self.problems.is_empty() {
             self.problems.sort_by_key(|problem| problem.span.start);
             return Err(self.problems);
+        }
+        if let Some((terms, shared)) = &self.env.sharing {
+            terms.number(&mut root.node, &self.names, shared);
         }
         let inner_reads: Vec<_> = self.reads.clone().into_iter().collect();
         let (flow, slope) = (root.flow.clone(), root.slope);
@@ -389,7 +392,12 @@ impl Part {
 
 impl Node {
     fn new(op: Op, span: Span) -> Node {
-        let mut node = Node { op, span, size: 1 };
+        let mut node = Node {
+            op,
+            span,
+            size: 1,
+            term: None,
+        };
         let below = node
             .children()
             .iter()

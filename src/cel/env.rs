@@ -3,6 +3,7 @@
 use super::compile;
 use super::parse;
 use super::program::Program;
+use super::terms::Terms;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -29,6 +30,8 @@ pub struct Env {
     pub(super) definitions: Vec<(Arc<str>, Program)>,
     pub(super) container: Arc<str>,
     pub(super) strict: bool,
+    /// What is shared, and the names that mean the same wherever it is.
+    pub(super) sharing: Option<(Terms, Arc<[Arc<str>]>)>,
 }
 
 /// Why a source is not an expression, or not one that this [`Env`] can evaluate.
@@ -77,6 +80,16 @@ impl Env {
     #[must_use]
     pub fn strict(mut self, strict: bool) -> Env {
         self.strict = strict;
+        self
+    }
+
+    /// Expressions compiled with these terms share the answers to conditions that read nothing but
+    /// these names, if they are evaluated with one [`super::Memo`]. All of them must be compiled
+    /// with the same kinds of these names, and as strict.
+    #[must_use]
+    pub fn sharing(mut self, terms: &Terms, names: &[&str]) -> Env {
+        let names = names.iter().map(|name| Arc::from(*name)).collect();
+        self.sharing = Some((terms.clone(), names));
         self
     }
 

@@ -17,6 +17,8 @@ pub struct Node {
     pub span: Span,
     /// How many nodes there are here and below: what an evaluation costs, without loops.
     pub size: u32,
+    /// The number of a condition whose answer expressions share; see `terms`.
+    pub term: Option<u32>,
 }
 
 /// Bytes of the source.
@@ -241,6 +243,54 @@ impl Node {
                 .into_iter()
                 .flatten()
                 .collect(),
+        }
+    }
+
+    /// The same, to change them.
+    pub fn children_mut(&mut self) -> Vec<&mut Node> {
+        match &mut self.op {
+            Op::Const(_)
+            | Op::Root(_)
+            | Op::Local(_)
+            | Op::Path(..)
+            | Op::Definition(_)
+            | Op::Fail(..) => Vec::new(),
+            Op::Select(node, _)
+            | Op::Has(node, _)
+            | Op::Not(node)
+            | Op::Negate(node)
+            | Op::Matches(node, _)
+            | Op::Recheck(node) => vec![node],
+            Op::Index(a, b) | Op::OptionalIndex(a, b) => vec![a, b],
+            Op::And(nodes) | Op::Or(nodes) | Op::Call(_, nodes) | Op::TimePart(_, nodes) => {
+                nodes.iter_mut().collect()
+            }
+            Op::Cond(nodes) => nodes.iter_mut().collect(),
+            Op::Equal(nodes, _)
+            | Op::Compare(nodes, ..)
+            | Op::In(nodes)
+            | Op::Arithmetic(nodes, _)
+            | Op::Bind(nodes)
+            | Op::OptionalMap(nodes, _)
+            | Op::OptionalOr(nodes, _)
+            | Op::Age(nodes) => nodes.iter_mut().collect(),
+            Op::List(elements) => elements.iter_mut().map(|e| &mut e.value).collect(),
+            Op::Map(entries) => entries
+                .iter_mut()
+                .flat_map(|e| [&mut e.key, &mut e.value])
+                .collect(),
+            Op::Loop(l) => {
+                let Loop {
+                    range,
+                    condition,
+                    transform,
+                    ..
+                } = &mut **l;
+                std::iter::once(range)
+                    .chain(condition)
+                    .chain(transform)
+                    .collect()
+            }
         }
     }
 }

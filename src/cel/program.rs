@@ -6,6 +6,7 @@ use super::evaluate::{Machine, evaluate};
 use super::json::Json;
 use super::node::{Node, Span};
 use super::paths::PathSet;
+use super::terms::Memo;
 use super::value::{Origin, Value};
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -79,7 +80,29 @@ impl Program {
     /// Evaluates it. Steps and bytes are taken from the budget.
     #[must_use]
     pub fn evaluate<'a>(&'a self, bindings: &Bindings<'a>, budget: &mut Budget) -> Evaluation<'a> {
+        self.run(bindings, None, budget)
+    }
+
+    /// The same, sharing answers with other expressions. Since [`Memo::begin`] the names that they
+    /// share ([`super::Env::sharing`]) must have had the same values.
+    #[must_use]
+    pub fn evaluate_with<'a>(
+        &'a self,
+        bindings: &Bindings<'a>,
+        memo: &mut Memo,
+        budget: &mut Budget,
+    ) -> Evaluation<'a> {
+        self.run(bindings, Some(memo), budget)
+    }
+
+    fn run<'a, 'b>(
+        &'a self,
+        bindings: &'b Bindings<'a>,
+        memo: Option<&'b mut Memo>,
+        budget: &mut Budget,
+    ) -> Evaluation<'a> {
         let mut machine = Machine::new(Some(&self.code), bindings, *budget);
+        machine.memo = memo;
         if self.code.slope != 0 {
             machine.recheck();
         }
@@ -106,9 +129,12 @@ enum Bound<'a> {
 }
 
 impl<'a> Bindings<'a> {
+    /// With room for the names that a rule sees.
     #[must_use]
     pub fn new() -> Bindings<'a> {
-        Bindings::default()
+        Bindings {
+            entries: Vec::with_capacity(8),
+        }
     }
 
     /// Binds a JSON value.
@@ -144,6 +170,15 @@ impl<'a> Bindings<'a> {
     #[must_use]
     pub fn value(self, name: &'a str, value: Value<'a>) -> Self {
         self.bind(name, Bound::Value(value))
+    }
+
+    /// Binds a JSON value in the place of the one that the name has.
+    pub fn rebind(&mut self, name: &'a str, json: &'a Json) {
+        let bound = Bound::Json(json);
+        match self.entries.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, place)) => *place = bound,
+            None => self.entries.push((name, bound)),
+        }
     }
 
     fn bind(mut self, name: &'a str, bound: Bound<'a>) -> Self {

@@ -10,7 +10,7 @@ use crate::cel::Program;
 use crate::config::{OnDelete, OnStartup};
 use crate::decision::{About, Reason};
 use crate::evaluate::moment::{Related, in_language};
-use crate::evaluate::{Moment, Occasion, Rule, Trigger, Verdict};
+use crate::evaluate::{Moment, Occasion, Rule, Sight, Trigger, Verdict};
 use crate::names::{ObjectRef, SourceKey, Uid};
 use crate::transition::{ChangeKind, Transition, object_ref};
 
@@ -164,6 +164,8 @@ impl Engine {
         let related = self.related(transition, reads_events);
         let moment = Moment::of(self.now, transition, &related);
         let object = object_ref(transition.uid, &transition.object);
+        let mut memo = std::mem::take(&mut self.memo);
+        let mut sight = Sight::new(&moment, &mut memo);
         for &number in numbers {
             let look = Look {
                 stream,
@@ -181,19 +183,20 @@ impl Engine {
                 continue;
             }
             match &look.rule.trigger {
-                Trigger::State { when, .. } => self.state(&look, when, effects),
+                Trigger::State { when, .. } => self.state(&look, when, &mut sight, effects),
                 Trigger::Occurrence {
                     on,
                     until,
                     occasion,
                 } => {
-                    self.occurrence(&look, on, *occasion, effects);
+                    self.occurrence(&look, on, *occasion, &mut sight, effects);
                     if let Some(until) = until {
-                        self.until(&look, until, effects);
+                        self.until(&look, until, &mut sight, effects);
                     }
                 }
             }
         }
+        self.memo = memo;
     }
 
     /// Whether what was stored of the stream's objects before the start has all that a rule reads.
@@ -231,12 +234,18 @@ impl Engine {
         }
     }
 
-    fn state(&mut self, look: &Look<'_>, when: &Program, effects: &mut Effects) {
+    fn state<'a>(
+        &mut self,
+        look: &Look<'a>,
+        when: &'a Program,
+        sight: &mut Sight<'a, '_>,
+        effects: &mut Effects,
+    ) {
         if look.transition.change == ChangeKind::Deleted {
             self.object_gone(look, effects);
             return;
         }
-        let verdict = self.judge(look, when, effects);
+        let verdict = self.judge(look, when, sight, effects);
         let told = self
             .alerts
             .judge(look.rule, &look.subject(), &verdict, effects);
@@ -246,8 +255,14 @@ impl Engine {
     }
 
     /// Evaluates a condition: counts the verdict, says what is unknown, sets the next look.
-    fn judge(&mut self, look: &Look<'_>, condition: &Program, effects: &mut Effects) -> Verdict {
-        let judged = look.rule.judge(condition, look.moment);
+    fn judge<'a>(
+        &mut self,
+        look: &Look<'a>,
+        condition: &'a Program,
+        sight: &mut Sight<'a, '_>,
+        effects: &mut Effects,
+    ) -> Verdict {
+        let judged = sight.judge(look.rule, condition);
         self.counts.verdict(look.number, &judged.verdict);
         let expiry = (look.rule.reads_events && !look.moment.events.is_empty())
             .then(|| {
@@ -295,16 +310,19 @@ impl Engine {
         }
     }
 
-    fn occurrence(
+    fn occurrence<'a>(
         &mut self,
-        look: &Look<'_>,
-        on: &Program,
+        look: &Look<'a>,
+        on: &'a Program,
         occasion: Occasion,
+        sight: &mut Sight<'a, '_>,
         effects: &mut Effects,
     ) {
         let happened = match occasion {
-            Occasion::Becoming { reads_events } => self.becomes(look, on, reads_events, effects),
-            _ => applies(look, occasion) && self.judge(look, on, effects) == Verdict::True,
+            Occasion::Becoming { reads_events } => {
+                self.becomes(look, on, reads_events, sight, effects)
+            }
+            _ => applies(look, occasion) && self.judge(look, on, sight, effects) == Verdict::True,
         };
         if !happened {
             return;
@@ -323,11 +341,12 @@ impl Engine {
     }
 
     /// An `on` rule that is no function of a change fires when it becomes true.
-    fn becomes(
+    fn becomes<'a>(
         &mut self,
-        look: &Look<'_>,
-        on: &Program,
+        look: &Look<'a>,
+        on: &'a Program,
         reads_events: bool,
+        sight: &mut Sight<'a, '_>,
         effects: &mut Effects,
     ) -> bool {
         match look.transition.change {
@@ -335,7 +354,7 @@ impl Engine {
             ChangeKind::Event if !reads_events => return false,
             _ => {}
         }
-        let is = match self.judge(look, on, effects) {
+        let is = match self.judge(look, on, sight, effects) {
             Verdict::True => true,
             Verdict::False => false,
             Verdict::Unknown(_) => return false,
@@ -353,14 +372,20 @@ impl Engine {
     }
 
     /// Is what happened over?
-    fn until(&mut self, look: &Look<'_>, until: &Program, effects: &mut Effects) {
+    fn until<'a>(
+        &mut self,
+        look: &Look<'a>,
+        until: &'a Program,
+        sight: &mut Sight<'a, '_>,
+        effects: &mut Effects,
+    ) {
         let active = self.alerts.active(look.transition.uid, &look.rule.name);
         let Some(alert) = active.cloned() else {
             return;
         };
         if look.transition.change == ChangeKind::Deleted {
             self.object_gone(look, effects);
-        } else if self.judge(look, until, effects) == Verdict::True
+        } else if self.judge(look, until, sight, effects) == Verdict::True
             && let Some(alert) = self.alerts.end(self.now, &alert, Ending::Cleared, effects)
         {
             self.tell(&alert, effects);

@@ -53,6 +53,7 @@ impl Engine {
             late_events: Vec::new(),
             alerts: Alerts::restore(alerts),
             levels: HashMap::new(),
+            memo: crate::cel::Memo::default(),
             unknowns: super::unknown::Unknowns::default(),
             wakes: super::wakes::Wakes::default(),
             stalled: BTreeSet::new(),

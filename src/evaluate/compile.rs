@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
+use super::moment::SHARED;
 use super::{Occasion, Rule, RuleSet, Texts, Trigger, View};
-use crate::cel::{Env, Json, Kind, PathSet, Problem, Program};
+use crate::cel::{Env, Json, Kind, PathSet, Problem, Program, Terms};
 use crate::config::{self, Configuration, Text};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::names::{ReceiverName, RuleName};
@@ -35,8 +36,9 @@ pub fn compile(
 ) -> Result<RuleSet, Diagnostics> {
     let mut diagnostics = Diagnostics::default();
     let mut rules = Vec::new();
+    let environment = environment().sharing(&Terms::default(), &SHARED);
     for document in &configuration.rules {
-        let mut compiler = Compiler::new(document, &mut diagnostics);
+        let mut compiler = Compiler::new(document, environment.clone(), &mut diagnostics);
         if let Some(rule) = compiler.rule(receivers_of(document), &view_of(document)) {
             rules.push((rule, sources(document)));
         }
@@ -80,10 +82,10 @@ struct Compiler<'a> {
 }
 
 impl<'a> Compiler<'a> {
-    fn new(document: &'a config::Rule, diagnostics: &'a mut Diagnostics) -> Self {
+    fn new(document: &'a config::Rule, env: Env, diagnostics: &'a mut Diagnostics) -> Self {
         let mut compiler = Self {
             document,
-            env: environment(),
+            env,
             variables: Vec::new(),
             diagnostics,
             failed: false,

@@ -1,11 +1,11 @@
-//! [`Moment`]: what an expression sees, and the evaluation of a rule's conditions in it.
+//! [`Moment`]: what an expression sees; [`Sight`]: the evaluation of rules' conditions in it.
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use super::{Judgement, Rule, Verdict};
-use crate::cel::{Bindings, Budget, EvalError, Evaluation, Json, Program};
+use crate::cel::{Bindings, Budget, EvalError, Evaluation, Json, Memo, Program};
 use crate::transition::{ChangeKind, Transition};
 
 /// One object at one moment.
@@ -42,12 +42,11 @@ impl<'a> Moment<'a> {
         }
     }
 
-    /// The same object as it was before.
-    pub(super) fn bindings(&self, rule: &'a Rule) -> Bindings<'a> {
+    /// What every rule sees of it; `params` are the rule's own.
+    fn bindings(&self) -> Bindings<'a> {
         let bindings = Bindings::new()
             .json("object", self.object)
             .list("events", self.events)
-            .json("params", &rule.params)
             .time("now", self.now)
             .text("change", self.change.as_str())
             .bool("late", self.late);
@@ -60,15 +59,41 @@ impl<'a> Moment<'a> {
             None => bindings,
         }
     }
+
+    /// The same, as one rule sees it.
+    pub(super) fn bindings_of(&self, rule: &'a Rule) -> Bindings<'a> {
+        self.bindings().json("params", &rule.params)
+    }
 }
 
-impl Rule {
+/// The names that mean the same in all rules that look at one moment.
+pub(super) const SHARED: [&str; 6] = ["object", "oldObject", "event", "events", "change", "late"];
+
+/// One moment, looked at by one rule after the other: what they have in common is evaluated once.
+pub struct Sight<'a, 'm> {
+    pub moment: &'a Moment<'a>,
+    bindings: Bindings<'a>,
+    memo: &'m mut Memo,
+}
+
+impl<'a, 'm> Sight<'a, 'm> {
+    #[must_use]
+    pub fn new(moment: &'a Moment<'a>, memo: &'m mut Memo) -> Self {
+        memo.begin();
+        Self {
+            moment,
+            bindings: moment.bindings(),
+            memo,
+        }
+    }
+
     /// Is this condition of the rule true at this moment?
     #[must_use]
-    pub fn judge(&self, condition: &Program, moment: &Moment<'_>) -> Judgement {
-        let bindings = moment.bindings(self);
+    pub fn judge(&mut self, rule: &'a Rule, condition: &'a Program) -> Judgement {
+        self.bindings.rebind("params", &rule.params);
         let mut budget = Budget::default();
-        let Evaluation { result, next } = condition.evaluate(&bindings, &mut budget);
+        let Evaluation { result, next } =
+            condition.evaluate_with(&self.bindings, self.memo, &mut budget);
         let verdict = match result {
             Ok(value) => match value.as_bool() {
                 Some(true) => Verdict::True,

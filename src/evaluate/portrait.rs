@@ -94,7 +94,7 @@ impl Rule {
     }
 
     fn value(&self, program: &Program, moment: &Moment<'_>) -> Result<Json, Complaint> {
-        let bindings = moment.bindings(self);
+        let bindings = moment.bindings_of(self);
         let evaluation = program.evaluate(&bindings, &mut Budget::default());
         match evaluation.result {
             Ok(value) => Ok(value.to_json()),

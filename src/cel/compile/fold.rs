@@ -31,11 +31,7 @@ impl Compiler<'_> {
             Ok(value) => {
                 let span = part.node.span;
                 Part {
-                    node: Node {
-                        op: Op::Const(value),
-                        span,
-                        size: 1,
-                    },
+                    node: Node::new(Op::Const(value), span),
                     ..part
                 }
             }

@@ -12,12 +12,33 @@ use std::cmp::Ordering;
 
 type Truth = Result<bool, Fault>;
 
-/// Evaluates a condition.
+/// Evaluates a condition, unless its answer is known.
+#[inline]
 pub(super) fn truth<'a>(
     node: &'a Node,
     scope: Option<&Scope<'_, 'a>>,
     m: &mut Machine<'a, '_>,
 ) -> Truth {
+    let Some(term) = node.term else {
+        return decided(node, scope, m);
+    };
+    let Some(memo) = m.memo.as_deref() else {
+        return decided(node, scope, m);
+    };
+    let mut budget = m.budget;
+    if let Some(truth) = memo.get(term, &mut budget) {
+        m.budget = budget;
+        return Ok(truth);
+    }
+    let before = m.budget;
+    let truth = decided(node, scope, m)?;
+    if let Some(memo) = m.memo.as_deref_mut() {
+        memo.put(term, truth, before, m.budget);
+    }
+    Ok(truth)
+}
+
+fn decided<'a>(node: &'a Node, scope: Option<&Scope<'_, 'a>>, m: &mut Machine<'a, '_>) -> Truth {
     match &node.op {
         Op::And(terms) => decide(terms, false, scope, m),
         Op::Or(terms) => decide(terms, true, scope, m),

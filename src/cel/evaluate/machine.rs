@@ -5,6 +5,7 @@ use super::super::error::{ErrorKind, EvalError};
 use super::super::library::{Call, Function};
 use super::super::node::Span;
 use super::super::program::{Bindings, Budget, Code};
+use super::super::terms::Memo;
 use super::super::value::{Origin, Value};
 use super::evaluate;
 use jiff::{SignedDuration, Timestamp};
@@ -49,6 +50,8 @@ pub(in crate::cel) struct Machine<'a, 'b> {
     names: [Option<Value<'a>>; FEW_NAMES],
     /// Definitions already evaluated, by the address of their code.
     definitions: Vec<(*const Code, Outcome<'a>)>,
+    /// Answers that other expressions may have given already.
+    pub memo: Option<&'b mut Memo>,
     pub budget: Budget,
     pub next: Option<Timestamp>,
 }
@@ -71,6 +74,7 @@ impl<'a, 'b> Machine<'a, 'b> {
             code,
             names: [const { None }; FEW_NAMES],
             definitions: Vec::new(),
+            memo: None,
             budget,
             next: None,
         }

@@ -1,7 +1,7 @@
 //! What holds for every expression over every object.
 
 use super::super::changed::tests::any_json;
-use super::super::{Bindings, Budget, Env, ErrorKind, Json, Kind, Map, Program};
+use super::super::{Bindings, Budget, Env, ErrorKind, Json, Kind, Map, Memo, Program, Terms};
 use proptest::prelude::*;
 use std::sync::Arc;
 
@@ -108,6 +108,30 @@ proptest! {
             let tree = program.explain(&Bindings::new().json("object", &object));
             let shown = tree.value.map(|value| format!("{} {value}", tree.type_name));
             prop_assert_eq!(shown.map_err(|e| e.kind), answer(&program, &object));
+        }
+    }
+
+    #[test]
+    fn sharing_answers_changes_neither_the_answer_nor_what_it_takes(
+        sources in prop::collection::vec(any_source(), 1..8), object in any_object(), steps in 1_u64..60,
+    ) {
+        let shared = env(false).sharing(&Terms::default(), &["object"]);
+        let mut memo = Memo::default();
+        memo.begin();
+        let bindings = Bindings::new().json("object", &object);
+        for budget in [Budget::default(), Budget { steps, bytes: 40 }] {
+            for source in &sources {
+                // Each condition at least twice, so that the second is shared.
+                let source = format!("({source}) == 1 || ({source}) == 1");
+                let (Ok(alone), Ok(together)) = (env(false).compile(&source), shared.compile(&source)) else { continue };
+                let (mut left, mut left_together) = (budget, budget);
+                let wanted = alone.evaluate(&bindings, &mut left);
+                let found = together.evaluate_with(&bindings, &mut memo, &mut left_together);
+                prop_assert_eq!(
+                    found.result.map(|value| value.to_json()), wanted.result.map(|value| value.to_json()), "{}", source
+                );
+                prop_assert_eq!(left_together, left, "{}", source);
+            }
         }
     }
 
