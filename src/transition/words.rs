@@ -17,7 +17,7 @@ const SEEN: usize = 1_024;
 /// once two objects had it. So `Running` becomes one, and the name of an object does not.
 #[derive(Debug)]
 pub(super) struct Words {
-    words: Vec<Arc<str>>,
+    texts: Vec<Arc<str>>,
     numbers: HashMap<Arc<str>, u32>,
     /// Where a text's hash points to: the rest of the hash, and which object had it.
     seen: Box<[(u32, Whose)]>,
@@ -31,7 +31,7 @@ pub(super) struct Whose(u32);
 impl Default for Words {
     fn default() -> Self {
         Self {
-            words: Vec::new(),
+            texts: Vec::new(),
             numbers: HashMap::new(),
             seen: Box::default(),
             hash: RandomState::new(),
@@ -57,7 +57,7 @@ impl Words {
         if let Some(number) = self.numbers.get(text) {
             return Some(u64::from(*number));
         }
-        if text.len() > LONGEST || self.words.len() >= MOST || !self.seen_elsewhere(text, whose) {
+        if text.len() > LONGEST || self.texts.len() >= MOST || !self.seen_elsewhere(text, whose) {
             return None;
         }
         self.add(text.into())
@@ -68,23 +68,23 @@ impl Words {
         static NONE: std::sync::LazyLock<Arc<str>> = std::sync::LazyLock::new(|| Arc::from(""));
         usize::try_from(number)
             .ok()
-            .and_then(|number| self.words.get(number))
+            .and_then(|number| self.texts.get(number))
             .unwrap_or(&NONE)
     }
 
     /// Bytes that the words take.
     pub(super) fn retained_bytes(&self) -> usize {
         let word = size_of::<Arc<str>>() * 2 + size_of::<u32>() + 16;
-        let texts: usize = self.words.iter().map(|text| text.len() + word).sum();
+        let texts: usize = self.texts.iter().map(|text| text.len() + word).sum();
         texts + size_of_val(&*self.seen)
     }
 
     fn add(&mut self, word: Arc<str>) -> Option<u64> {
-        if word.len() > LONGEST || self.words.len() >= MOST {
+        if word.len() > LONGEST || self.texts.len() >= MOST {
             return None;
         }
-        let number = u32::try_from(self.words.len()).ok()?;
-        self.words.push(word.clone());
+        let number = u32::try_from(self.texts.len()).ok()?;
+        self.texts.push(word.clone());
         self.numbers.insert(word, number);
         Some(u64::from(number))
     }
@@ -135,7 +135,7 @@ mod tests {
         for number in 0..2 * MOST {
             words.number_of_name(&Arc::from(format!("label-{number}")));
         }
-        assert_eq!(words.words.len(), MOST);
+        assert_eq!(words.texts.len(), MOST);
         assert_eq!(words.number_of_name(&Arc::from("label-0")), Some(0));
         assert!(words.retained_bytes() < 1 << 20);
     }
