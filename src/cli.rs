@@ -26,9 +26,10 @@ Exit codes:
   0   all went well
   1   the rules, receivers, templates or credentials have a problem
   2   the command line is wrong
-  3   the cluster cannot be reached, or does not allow what is needed
+  3   something fires (dry-run --exit-code)
   4   the state file cannot be used
   5   the listen address cannot be used
+  6   the cluster cannot be reached, or does not allow what is needed
   70  an internal error; please report it";
 
 /// Watches Kubernetes resources, evaluates CEL rules on every transition, and delivers the
@@ -90,6 +91,7 @@ impl FileArgs {
             templates: self.templates.clone(),
             params: self.params.clone(),
             own_namespace,
+            assume_held: false,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! [`Row`]s and the notifications that would have been sent. It is a driver of the same
 //! `Engine::step` as the bridge: nothing is written, every attempt is answered with yes.
 
+mod documents;
 pub mod input;
 pub mod report;
 pub mod selector;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::alert::{Alert, State};
+use crate::alert::{Alert, Nature, State};
 use crate::cel::Json;
 use crate::engine::{Effect, Engine, Input};
 use crate::journal::{Key, Record};
@@ -27,6 +28,16 @@ use input::{Fact, What};
 
 pub use report::Row;
 
+/// How many there were, those counted that are not kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    pub sent: usize,
+    /// Ended alerts that are not kept any more.
+    pub resolved: usize,
+    /// Occurrences that are not kept any more.
+    pub happened: usize,
+}
+
 /// An engine, and what it would have done.
 pub struct DryRun<'a> {
     loaded: &'a Loaded,
@@ -34,7 +45,11 @@ pub struct DryRun<'a> {
     now: Timestamp,
     /// Every alert there was, as it was last.
     pub alerts: BTreeMap<Fingerprint, Arc<Alert>>,
+    /// What would have been sent, and was not taken yet.
     pub sent: Vec<Arc<Notification>>,
+    /// Pending alerts that ended before they fired, and were not taken yet.
+    pub withdrawn: Vec<Arc<Alert>>,
+    pub totals: Totals,
     /// Objects that each stream has said, to tell an object that entered its selection from one
     /// that is new.
     inside: HashMap<usize, BTreeSet<Uid>>,
@@ -49,6 +64,8 @@ impl<'a> DryRun<'a> {
             now,
             alerts: BTreeMap::new(),
             sent: Vec::new(),
+            withdrawn: Vec::new(),
+            totals: Totals::default(),
             inside: HashMap::new(),
         }
     }
@@ -175,6 +192,7 @@ impl<'a> DryRun<'a> {
             }
             Effect::Deliver(attempt) => {
                 delivered.push(attempt.notification.id.clone());
+                self.totals.sent += 1;
                 self.sent.push(attempt.notification);
             }
             Effect::Decided(_) => {}
@@ -189,8 +207,10 @@ impl<'a> DryRun<'a> {
             }
             (Key::Alert(fingerprint), None) => {
                 let pending = |alert: &Arc<Alert>| alert.state == State::Pending;
-                if self.alerts.get(fingerprint).is_some_and(pending) {
-                    self.alerts.remove(fingerprint);
+                if self.alerts.get(fingerprint).is_some_and(pending)
+                    && let Some(alert) = self.alerts.remove(fingerprint)
+                {
+                    self.withdrawn.push(alert);
                 }
             }
             _ => {}
@@ -206,6 +226,27 @@ impl<'a> DryRun<'a> {
     pub fn set_now(&mut self, now: Timestamp) {
         self.now = self.now.max(now);
         self.step(Input::Tick);
+    }
+
+    /// Keeps only what goes on: a run that follows a cluster for days must not grow.
+    pub fn forget_what_is_over(&mut self) {
+        let Totals {
+            resolved, happened, ..
+        } = &mut self.totals;
+        self.alerts
+            .retain(|_, alert| match (alert.state, alert.nature) {
+                (State::Resolved, _) => {
+                    *resolved += 1;
+                    false
+                }
+                (State::Firing, Nature::Occurrence) => {
+                    *happened += 1;
+                    false
+                }
+                _ => true,
+            });
+        self.sent.clear();
+        self.withdrawn.clear();
     }
 
     #[must_use]

@@ -4,6 +4,7 @@ use clap::{Args, ValueEnum};
 
 use super::FileArgs;
 use super::failure::{self, Failure};
+use crate::dry_run::report::counted;
 use crate::setup;
 
 const EXAMPLES: &str = "\
@@ -41,10 +42,10 @@ pub fn run(arguments: &Check) -> Result<(), Failure> {
     match setup::load(&arguments.files.files(None)) {
         Ok(loaded) => {
             if matches!(arguments.format, Format::Human) {
-                let receivers = loaded.configuration.receivers.len();
                 println!(
-                    "{} rules and {receivers} receivers are right",
-                    loaded.rules.rules.len()
+                    "{} and {}: nothing is wrong",
+                    counted(loaded.rules.rules.len(), "rule"),
+                    counted(loaded.configuration.receivers.len(), "receiver")
                 );
             }
             Ok(())

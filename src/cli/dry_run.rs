@@ -5,6 +5,7 @@
     reason = "a command of the shell: it waits for streams and for time"
 )]
 
+use std::collections::HashSet;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -18,7 +19,8 @@ use super::{ClusterArgs, FileArgs};
 use crate::dry_run::{DryRun, Row, input, report};
 use crate::live::clock::Clock;
 use crate::render::render;
-use crate::setup;
+use crate::setup::{self, Files};
+use crate::watch::Signalled;
 use crate::watch::cluster::Cluster;
 use crate::watch::stream::{self, WatchSettings};
 
@@ -26,6 +28,7 @@ const EXAMPLES: &str = "\
 Examples:
   bellwether dry-run --rules rules/                              # the cluster as it is now
   bellwether dry-run --rules rules/ --watch                      # and what happens from now on
+  bellwether dry-run --rules rules/ --assume-held --exit-code    # in CI: 3 if something would fire
   bellwether dry-run --rules rules/ --from databases.yaml --all
   kubectl get dbinst -A --watch --output-watch-events -o json > day.json
   bellwether dry-run --rules rules/ --from day.json -o json
@@ -52,6 +55,12 @@ pub struct DryRunArgs {
     /// those that do, time runs on to it.
     #[arg(long, value_name = "TIME", requires = "from")]
     at: Option<Timestamp>,
+    /// Treat every `for` as elapsed: what is pending fires at once.
+    #[arg(long)]
+    assume_held: bool,
+    /// Exit with 3 if something fires.
+    #[arg(long)]
+    exit_code: bool,
     /// Also show the rules that are not true.
     #[arg(long)]
     all: bool,
@@ -74,7 +83,10 @@ enum Output {
 /// # Errors
 /// The rules or the input are wrong, or the cluster cannot be reached.
 pub async fn run(arguments: &DryRunArgs) -> Result<(), Failure> {
-    let loaded = setup::load(&arguments.files.files(arguments.cluster.namespace.clone()))?;
+    let loaded = setup::load(&Files {
+        assume_held: arguments.assume_held,
+        ..arguments.files.files(arguments.cluster.namespace.clone())
+    })?;
     let mut clock = Clock::start();
     let Some(file) = &arguments.from else {
         return arguments.live(&loaded, clock).await;
@@ -84,7 +96,7 @@ pub async fn run(arguments: &DryRunArgs) -> Result<(), Failure> {
     let facts = input::read(&text, now).map_err(|errors| {
         let lines = errors
             .iter()
-            .map(|error| format!("error: {}: {error}", file.display()));
+            .map(|error| format!("error: {}:{error}", file.display()));
         Failure {
             exit: failure::CONFIGURATION,
             report: lines.collect::<Vec<_>>().join("\n"),
@@ -111,7 +123,7 @@ pub async fn run(arguments: &DryRunArgs) -> Result<(), Failure> {
         .unwrap_or_default();
     let mut run = DryRun::new(&loaded, cluster, start);
     run.play(&facts, arguments.at);
-    arguments.print(&run);
+    let rows = arguments.print(&run);
     if run.engine.watched().is_empty() && run.alerts.is_empty() {
         let watched = loaded.rules.sources.iter();
         let watched: Vec<&str> = watched.map(|one| one.key.as_str()).collect();
@@ -121,7 +133,7 @@ pub async fn run(arguments: &DryRunArgs) -> Result<(), Failure> {
             watched.join(", ")
         );
     }
-    Ok(())
+    arguments.verdict(&rows)
 }
 
 impl DryRunArgs {
@@ -150,62 +162,84 @@ impl DryRunArgs {
             }
         }
         run.set_now(clock.now());
-        self.print(&run);
+        let mut rows = self.print(&run);
         if self.watch {
-            self.follow(&mut run, &mut clock, &mut said).await;
+            rows = self.follow(&mut run, &mut clock, &mut said).await;
+        }
+        self.verdict(&rows)
+    }
+
+    /// With `--exit-code`: whether something fires.
+    fn verdict(&self, rows: &[Row]) -> Result<(), Failure> {
+        if self.exit_code && rows.iter().any(|row| row.state == "firing") {
+            return Err(Failure {
+                exit: failure::FIRING,
+                report: String::new(),
+            });
         }
         Ok(())
     }
 
-    /// Prints what changes, until Ctrl-C.
+    /// Prints what changes, until Ctrl-C; gives what is so at the end.
     async fn follow(
         &self,
         run: &mut DryRun<'_>,
         clock: &mut Clock,
-        said: &mut mpsc::Receiver<crate::watch::Signalled>,
-    ) {
-        let mut before = run.rows(self.all);
+        said: &mut mpsc::Receiver<Signalled>,
+    ) -> Vec<Row> {
+        let mut rows = run.rows(self.all);
+        let mut known: HashSet<Row> = rows.iter().map(Row::key).collect();
+        run.forget_what_is_over();
         loop {
             let wake = run.engine.next_wake().unwrap_or(Timestamp::MAX);
             let pause = wake.duration_since(clock.now()).unsigned_abs();
             let pause = pause.min(Duration::from_hours(1));
+            let mut signals = Vec::new();
             tokio::select! {
-                signalled = said.recv() => match signalled {
-                    Some(signalled) => run.observe(signalled),
-                    None => break,
-                },
-                () = tokio::time::sleep(pause) => {}
+                many = said.recv_many(&mut signals, 1024) => if many == 0 { break },
                 _ = tokio::signal::ctrl_c() => break,
+                () = tokio::time::sleep(pause) => {}
+            }
+            for signalled in signals {
+                run.observe(signalled);
             }
             run.set_now(clock.now());
-            let rows = run.rows(self.all);
-            let news: Vec<Row> = rows
-                .iter()
-                .filter(|row| !before.iter().any(|old| row.says_what(old)))
-                .cloned()
-                .collect();
+            rows = run.rows(self.all);
+            let changed = rows.iter().filter(|row| !known.contains(&row.key()));
+            let news: Vec<Row> = changed.cloned().chain(run.withdrawn_rows()).collect();
             self.print_rows(&news);
-            before = rows;
+            self.print_messages(run);
+            known = rows.iter().map(Row::key).collect();
+            run.forget_what_is_over();
         }
-        eprintln!("{}", run.summary(&before));
+        rows = run.rows(self.all);
+        eprintln!("{}", run.summary(&rows));
+        rows
     }
 
-    fn print(&self, run: &DryRun<'_>) {
+    fn print(&self, run: &DryRun<'_>) -> Vec<Row> {
         let rows = run.rows(self.all);
         self.print_rows(&rows);
-        if self.output == Output::Rendered {
-            for notification in &run.sent {
-                let Some(format) = run.loaded().formats.get(&notification.receiver) else {
-                    continue;
-                };
-                let message = render(notification, format).preview();
-                say(&format!(
-                    "\n--- to {} at {}\n{message}\n",
-                    notification.receiver, notification.at
-                ));
-            }
-        }
+        self.print_messages(run);
         eprintln!("{}", run.summary(&rows));
+        rows
+    }
+
+    /// The messages exactly as they would be sent, if they were asked for.
+    fn print_messages(&self, run: &DryRun<'_>) {
+        if self.output != Output::Rendered {
+            return;
+        }
+        for notification in &run.sent {
+            let Some(format) = run.loaded().formats.get(&notification.receiver) else {
+                continue;
+            };
+            let message = render(notification, format).preview();
+            say(&format!(
+                "\n--- to {} at {}\n{message}\n",
+                notification.receiver, notification.at
+            ));
+        }
     }
 
     fn print_rows(&self, rows: &[Row]) {

@@ -11,9 +11,11 @@ use crate::watch::error::WatchError;
 
 pub const CONFIGURATION: u8 = 1;
 pub const USAGE: u8 = 2;
-pub const CLUSTER: u8 = 3;
+/// Something fires, and `dry-run --exit-code` was to say so.
+pub const FIRING: u8 = 3;
 pub const STATE: u8 = 4;
 pub const LISTEN: u8 = 5;
+pub const CLUSTER: u8 = 6;
 /// `EX_SOFTWARE` of sysexits(3).
 pub const INTERNAL: u8 = 70;
 
@@ -21,7 +23,7 @@ pub const INTERNAL: u8 = 70;
 #[derive(Debug)]
 pub struct Failure {
     pub exit: u8,
-    /// What a person reads, on standard error.
+    /// What a person reads, on standard error; nothing where the output says it.
     pub report: String,
 }
 

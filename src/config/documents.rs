@@ -79,7 +79,7 @@ pub(super) fn read(source: &Arc<Source>, diagnostics: &mut Diagnostics) -> Vec<D
 
 /// The byte ranges of the documents. A line that begins with `---` or `...` ends a document
 /// wherever it stands (YAML 1.2.2, 9.1.2), also within a block of text.
-fn split(text: &str) -> Vec<Range<usize>> {
+pub fn split(text: &str) -> Vec<Range<usize>> {
     let mut ranges = Vec::new();
     let mut start = 0;
     let mut at = 0;

@@ -12,6 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::documents;
 use crate::cel::Json;
 use crate::config::duration;
 use crate::names::Uid;
@@ -38,77 +39,77 @@ pub enum What {
     Event(KubernetesEvent),
 }
 
-/// A document that cannot be taken for anything.
+/// A document that cannot be taken for anything, and its line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InputError {
-    #[error("it is neither YAML nor JSON: {0}")]
-    Syntax(String),
+#[error("{line}: {what}")]
+pub struct InputError {
+    pub line: usize,
+    pub what: Wrong,
+}
+
+/// What is wrong with a document.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Wrong {
+    #[error("not valid JSON: {0}")]
+    Json(String),
+    #[error("not valid YAML: {0}")]
+    Yaml(String),
+    #[error("the JSON that begins here has no end: was the recording cut?")]
+    Cut,
     #[error(
-        "document {0}: no apiVersion, kind and metadata.name, so it is no object \
-         (a name such as y, no or 1 is text only in quotes)"
+        "no apiVersion, kind and metadata.name, so it is no object \
+         (a name such as 1 is text only in quotes)"
     )]
-    NoObject(usize),
-    #[error("document {0}: the watch ended with an error: {1}")]
-    WatchError(usize, String),
-    #[error("document {0}: `{1}` is no type of a watch event; they are ADDED, MODIFIED, DELETED")]
-    Type(usize, String),
-    #[error("document {0}: it is no Kubernetes Event: {1}")]
-    Event(usize, String),
-    #[error("document {0}: at `{1}` is neither a moment (RFC 3339) nor an offset such as 30s")]
-    At(usize, String),
+    NoObject,
+    #[error("the watch ended with an error: {0}")]
+    WatchError(String),
+    #[error("`{0}` is no type of a watch event; they are ADDED, MODIFIED, DELETED")]
+    Type(String),
+    #[error("it is no Kubernetes Event: {0}")]
+    Event(String),
+    #[error("at `{0}` is neither a moment (RFC 3339) nor an offset such as 30s")]
+    At(String),
 }
 
 /// When the facts begin: `now`, or the earliest moment that the text names.
 ///
 /// # Errors
-/// Everything that is wrong with the text.
+/// Everything that is wrong with the text, in the order of its lines.
 pub fn read(text: &str, now: Timestamp) -> Result<Vec<Fact>, Vec<InputError>> {
-    let documents = documents(text).map_err(|error| vec![error])?;
+    let mut errors = Vec::new();
+    let documents = documents::read(text, &mut errors);
     let start = documents
         .iter()
-        .filter_map(|document| document.get("at")?.as_str()?.parse().ok())
+        .filter_map(|document| document.value.get("at")?.as_str()?.parse().ok())
         .min()
         .unwrap_or(now);
     let mut reader = Reader {
         start,
         facts: Vec::new(),
-        errors: Vec::new(),
+        errors,
+        line: 0,
         known: BTreeSet::new(),
         versions: 0,
         began: false,
     };
-    for (number, document) in documents.into_iter().enumerate() {
-        reader.document(number + 1, document);
+    for document in documents {
+        reader.line = document.line;
+        reader.document(document.value);
     }
     if !reader.errors.is_empty() {
+        reader.errors.sort_by_key(|error| error.line);
         return Err(reader.errors);
     }
     reader.facts.sort_by_key(|fact| fact.at);
     Ok(reader.facts)
 }
 
-/// The documents of a text: JSON values one after another, or YAML documents.
-fn documents(text: &str) -> Result<Vec<Value>, InputError> {
-    if text.trim_start().starts_with('{') {
-        let values = serde_json::Deserializer::from_str(text).into_iter();
-        let values: Result<Vec<Value>, _> = values.collect();
-        if let Ok(values) = values {
-            return Ok(values);
-        }
-    }
-    let documents: Vec<Option<Value>> =
-        serde_saphyr::from_multiple(text).map_err(|error| InputError::Syntax(error.to_string()))?;
-    Ok(documents
-        .into_iter()
-        .flatten()
-        .filter(|one| !one.is_null())
-        .collect())
-}
-
 struct Reader {
     start: Timestamp,
     facts: Vec<Fact>,
     errors: Vec<InputError>,
+    /// Where the document begins that is being read.
+    line: usize,
     /// Objects that were there before.
     known: BTreeSet<Uid>,
     /// How many objects there were, which numbers their versions.
@@ -118,13 +119,10 @@ struct Reader {
 }
 
 impl Reader {
-    fn document(&mut self, number: usize, mut document: Value) {
+    fn document(&mut self, mut document: Value) {
         let at = match self.at(&document) {
             Ok(at) => at,
-            Err(text) => {
-                self.errors.push(InputError::At(number, text));
-                return;
-            }
+            Err(text) => return self.wrong(Wrong::At(text)),
         };
         if let Some(fields) = document.as_object_mut() {
             fields.remove("at");
@@ -134,14 +132,19 @@ impl Reader {
             .and_then(Value::as_str)
             .map(str::to_owned);
         match (type_, document.get_mut("object").map(Value::take)) {
-            (Some(type_), Some(object)) => self.watched(number, at, &type_, object),
+            (Some(type_), Some(object)) => self.watched(at, &type_, object),
             (_, taken) => {
                 if let (Some(fields), Some(object)) = (document.as_object_mut(), taken) {
                     fields.insert("object".to_owned(), object);
                 }
-                self.manifest(number, at, document);
+                self.manifest(at, document);
             }
         }
+    }
+
+    fn wrong(&mut self, what: Wrong) {
+        let line = self.line;
+        self.errors.push(InputError { line, what });
     }
 
     /// When: the start, if the document does not say.
@@ -162,29 +165,29 @@ impl Reader {
     }
 
     /// An event of a watch.
-    fn watched(&mut self, number: usize, at: Timestamp, type_: &str, object: Value) {
+    fn watched(&mut self, at: Timestamp, type_: &str, object: Value) {
         match type_ {
             "BOOKMARK" => {}
             "ERROR" => {
                 let message = object.get("message").and_then(Value::as_str);
                 let message = message.unwrap_or("no message").to_owned();
-                self.errors.push(InputError::WatchError(number, message));
+                self.wrong(Wrong::WatchError(message));
             }
-            "ADDED" => self.object(number, at, object, Change::Applied, !self.began),
+            "ADDED" => self.object(at, object, Change::Applied, !self.began),
             "MODIFIED" => {
                 self.began = true;
-                self.object(number, at, object, Change::Applied, false);
+                self.object(at, object, Change::Applied, false);
             }
             "DELETED" => {
                 self.began = true;
-                self.object(number, at, object, Change::Deleted, false);
+                self.object(at, object, Change::Deleted, false);
             }
-            other => self.errors.push(InputError::Type(number, other.to_owned())),
+            other => self.wrong(Wrong::Type(other.to_owned())),
         }
     }
 
     /// A manifest, or a list of them.
-    fn manifest(&mut self, number: usize, at: Timestamp, mut document: Value) {
+    fn manifest(&mut self, at: Timestamp, mut document: Value) {
         let is_list = document
             .get("kind")
             .and_then(Value::as_str)
@@ -193,23 +196,16 @@ impl Reader {
             && is_list
         {
             for item in items {
-                self.object(number, at, item, Change::Applied, true);
+                self.object(at, item, Change::Applied, true);
             }
             return;
         }
-        self.object(number, at, document, Change::Applied, true);
+        self.object(at, document, Change::Applied, true);
     }
 
-    fn object(
-        &mut self,
-        number: usize,
-        at: Timestamp,
-        mut object: Value,
-        change: Change,
-        may_be_listed: bool,
-    ) {
+    fn object(&mut self, at: Timestamp, mut object: Value, change: Change, may_be_listed: bool) {
         if is_event(&object) {
-            self.event(number, at, object);
+            self.event(at, object);
             return;
         }
         self.versions += 1;
@@ -218,8 +214,7 @@ impl Reader {
         let named = |path: &[&str]| json.at(path).and_then(Json::as_str).is_some();
         let observation = Observation::of(change, json.clone());
         let Some(observation) = observation.filter(|_| named(&["apiVersion"])) else {
-            self.errors.push(InputError::NoObject(number));
-            return;
+            return self.wrong(Wrong::NoObject);
         };
         let first = self.known.insert(observation.header.uid);
         if change == Change::Deleted {
@@ -235,13 +230,13 @@ impl Reader {
         });
     }
 
-    fn event(&mut self, number: usize, at: Timestamp, mut event: Value) {
+    fn event(&mut self, at: Timestamp, mut event: Value) {
         if let Some(metadata) = event.get_mut("metadata").and_then(Value::as_object_mut) {
             let name = metadata
                 .get("name")
                 .and_then(Value::as_str)
                 .unwrap_or("event");
-            let uid = format!("Event/{name}/{number}");
+            let uid = format!("Event/{name}/{}", self.facts.len());
             metadata.entry("uid").or_insert_with(|| Value::from(uid));
         }
         // An Event that does not say when it happened, happened when the text says.
@@ -265,9 +260,7 @@ impl Reader {
                 what: What::Event(event),
                 listed: false,
             }),
-            Err(error) => self
-                .errors
-                .push(InputError::Event(number, error.to_string())),
+            Err(error) => self.wrong(Wrong::Event(error.to_string())),
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::alert::{Alert, Nature, State};
 use crate::names::{ObjectRef, RuleName};
 
 /// One line of the report; in JSON exactly these fields.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Row {
     pub rule: RuleName,
     #[serde(serialize_with = "without_uid")]
@@ -25,18 +25,14 @@ pub struct Row {
 }
 
 impl Row {
-    /// Whether another row says the same of the same alert; only the time left may differ.
+    /// Rows that say the same of the same alert have the same key; only the time left may differ.
     #[must_use]
-    pub fn says_what(&self, other: &Row) -> bool {
-        (&self.rule, &self.object, self.state, self.since, self.until)
-            == (
-                &other.rule,
-                &other.object,
-                other.state,
-                other.since,
-                other.until,
-            )
-            && (self.state == "pending" || self.reason == other.reason)
+    pub fn key(&self) -> Row {
+        let mut key = self.clone();
+        if self.state == "pending" {
+            key.reason.clear();
+        }
+        key
     }
 }
 
@@ -102,6 +98,20 @@ impl DryRun<'_> {
         rows
     }
 
+    /// The rows of the pending alerts that ended before they fired.
+    #[must_use]
+    pub fn withdrawn_rows(&self) -> Vec<Row> {
+        let withdrawn = self.withdrawn.iter();
+        let rows = withdrawn.map(|alert| Row {
+            state: "ok",
+            until: Some(self.now()),
+            reason: "no longer true, and was not held for long enough".to_owned(),
+            notifies: Vec::new(),
+            ..self.row(alert)
+        });
+        rows.collect()
+    }
+
     fn row(&self, alert: &Alert) -> Row {
         let rule = self.loaded.rules.rule(&alert.rule);
         let ends = rule.and_then(|rule| alert.active_since.checked_add(rule.hold).ok());
@@ -139,6 +149,8 @@ impl DryRun<'_> {
     #[must_use]
     pub fn summary(&self, rows: &[Row]) -> String {
         let count = |state: &str| rows.iter().filter(|row| row.state == state).count();
+        let firing = count("firing") + self.totals.happened;
+        let resolved = count("resolved") + self.totals.resolved;
         let objects: usize = self
             .engine
             .status()
@@ -147,14 +159,13 @@ impl DryRun<'_> {
             .map(|one| one.objects)
             .sum();
         format!(
-            "{objects} objects, {} rules: {} firing, {} pending, {} resolved, {} unknown; \
-             {} notifications would have been sent",
-            self.loaded.rules.rules.len(),
-            count("firing"),
+            "{}, {}: {firing} firing, {} pending, {resolved} resolved, {} unknown; \
+             {} would have been sent",
+            counted(objects, "object"),
+            counted(self.loaded.rules.rules.len(), "rule"),
             count("pending"),
-            count("resolved"),
             count("unknown"),
-            self.sent.len()
+            counted(self.totals.sent, "notification")
         )
     }
 }
@@ -191,6 +202,13 @@ pub fn table(rows: &[Row]) -> String {
         text.push('\n');
     }
     text
+}
+
+/// `1 rule`, `2 rules`.
+#[must_use]
+pub fn counted(number: usize, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{plural}")
 }
 
 /// A duration as people write it: `4m50s`.

@@ -7,6 +7,10 @@ use super::{DryRun, input, report};
 use crate::setup::{Files, Loaded, load};
 
 fn loaded(rule: &str) -> Loaded {
+    loaded_with(rule, false)
+}
+
+fn loaded_with(rule: &str, assume_held: bool) -> Loaded {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let file = folder.path().join("rules.yaml");
     let text = format!(
@@ -18,6 +22,7 @@ fn loaded(rule: &str) -> Loaded {
     std::fs::write(&file, text).expect("the rules can be written");
     let files = Files {
         rules: vec![file],
+        assume_held,
         ..Files::default()
     };
     load(&files).unwrap_or_else(|problems| panic!("{}", problems.human(false)))
@@ -126,16 +131,108 @@ fn what_cannot_be_told_is_unknown_with_its_place() {
     assert!(text.contains("object.status.phase"), "{text}");
 }
 
+/// What is wrong with a text, a line each.
+fn refused(text: &str) -> String {
+    let errors = input::read(text, now()).expect_err("something is wrong with it");
+    let lines = errors.iter().map(ToString::to_string);
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 #[test]
-fn what_is_no_object_is_said_with_its_number() {
-    let errors = input::read("kind: Thing\n---\nfoo: 1\n", now()).expect_err("it is no object");
-    assert_eq!(
-        errors,
-        [
-            input::InputError::NoObject(1),
-            input::InputError::NoObject(2)
-        ]
+fn everything_that_is_wrong_with_a_file_is_said_with_its_line() {
+    let good = thing("x", "Failed");
+    let text = format!(
+        "# databases\n---\nkind: Thing\n---\n{good}at: soon\nkind: Event\n---\na: [1,\n  b: {{\n"
     );
+    assert_snapshot!(refused(&text), @"
+    3: no apiVersion, kind and metadata.name, so it is no object (a name such as 1 is text only in quotes)
+    10: at `soon` is neither a moment (RFC 3339) nor an offset such as 30s
+    14: not valid YAML: unclosed bracket '{'
+    ");
+}
+
+#[test]
+fn a_recording_that_was_cut_says_so() {
+    let line =
+        r#"{"type":"ADDED","object":{"apiVersion":"v1","kind":"Pod","metadata":{"name":"x"}}}"#;
+    assert_snapshot!(refused(&format!("{line}\n{}", &line[..40])), @"2: the JSON that begins here has no end: was the recording cut?");
+    assert_snapshot!(refused(&line[..40]), @"1: the JSON that begins here has no end: was the recording cut?");
+    assert_snapshot!(refused(&format!("{line}\n{{\"type\": ADDED}}")), @"2: not valid JSON: expected value");
+    assert_snapshot!(refused(&format!("{line}\n{{\"type\": \"GONE\", \"object\": {{}}}}")), @"2: `GONE` is no type of a watch event; they are ADDED, MODIFIED, DELETED");
+}
+
+#[test]
+fn a_name_that_older_yaml_takes_for_a_truth_is_a_name() {
+    let table = run(
+        "when: object.status.phase == 'Failed'",
+        &thing("y", "Failed"),
+        false,
+    );
+    assert!(table.contains("Thing/a/y"), "{table}");
+}
+
+#[test]
+fn with_held_assumed_what_would_be_pending_fires() {
+    let files = |assume_held| {
+        let loaded = loaded_with(
+            "when: object.status.phase == 'Failed'\n  for: 5m",
+            assume_held,
+        );
+        let facts = input::read(&thing("x", "Failed"), now()).expect("the text is right");
+        let mut run = DryRun::new(&loaded, "test", now());
+        run.play(&facts, None);
+        (run.rows(false)[0].state, run.totals.sent)
+    };
+    assert_eq!(files(false), ("pending", 0));
+    assert_eq!(files(true), ("firing", 1));
+}
+
+#[test]
+fn what_was_pending_and_is_withdrawn_is_told_once() {
+    let loaded = loaded("when: object.status.phase == 'Failed'\n  for: 5m");
+    let text = format!("{}{}", thing("x", "Failed"), thing("x", "Running"));
+    let facts = input::read(&text, now()).expect("the text is right");
+    let mut run = DryRun::new(&loaded, "test", now());
+    run.play(&facts, None);
+    assert_snapshot!(report::table(&run.withdrawn_rows()), @"
+    RULE   OBJECT      STATE   SINCE                  WHY                                                NOTIFIES
+    r      Thing/a/x   ok      2026-11-22T12:00:00Z   no longer true, and was not held for long enough   -
+    ");
+    run.forget_what_is_over();
+    assert!(run.withdrawn_rows().is_empty());
+}
+
+#[test]
+fn a_run_that_follows_keeps_only_what_goes_on() {
+    let loaded = loaded("when: object.status.phase == 'Failed'");
+    let text = [
+        thing("x", "Failed"),
+        thing("z", "Failed"),
+        thing("x", "Running"),
+    ]
+    .concat();
+    let facts = input::read(&text, now()).expect("the text is right");
+    let mut run = DryRun::new(&loaded, "test", now());
+    run.play(&facts, None);
+    let before = run.summary(&run.rows(false));
+    run.forget_what_is_over();
+    assert_eq!((run.alerts.len(), run.sent.len()), (1, 0));
+    assert_eq!(run.summary(&run.rows(false)), before);
+    assert_snapshot!(before, @"2 objects, 1 rule: 1 firing, 0 pending, 1 resolved, 0 unknown; 1 notification would have been sent");
+}
+
+proptest::proptest! {
+    #[test]
+    fn the_order_of_unrelated_objects_does_not_matter(
+        phases in proptest::collection::vec("Failed|Running|Gone", 1..8), seed in 0_u64..u64::MAX,
+    ) {
+        let named = phases.iter().enumerate().map(|(number, phase)| thing(&format!("t{number}"), phase));
+        let mut texts: Vec<String> = named.collect();
+        let rule = "when: object.status.phase == 'Failed'\n  for: 1m";
+        let before = run(rule, &texts.concat(), true);
+        fastrand::Rng::with_seed(seed).shuffle(&mut texts);
+        proptest::prop_assert_eq!(run(rule, &texts.concat(), true), before);
+    }
 }
 
 #[test]

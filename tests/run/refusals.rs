@@ -62,7 +62,7 @@ fn an_unreachable_cluster() {
     command.path("--state", &folder.path().join("state"));
     assert_snapshot!(refused(&mut command), @r#"
     error: cannot reach the API server at https://127.0.0.1:1: client error (Connect): tcp connect error: Connection refused (os error 111); check that it runs, the address, and the network between
-    (exit code 3)
+    (exit code 6)
     "#);
 }
 
@@ -73,7 +73,7 @@ fn a_context_that_does_not_exist() {
     command.arguments(&["--context", "staging"]);
     assert_snapshot!(refused(&mut command), @r#"
     error: kubeconfig DIR/kubeconfig has no context "staging"; it has: nowhere
-    (exit code 3)
+    (exit code 6)
     "#);
 }
 
@@ -250,6 +250,6 @@ async fn a_user_without_rights() {
         .variable("HOOK_URL", "https://in.example");
     assert_snapshot!(refused(&mut command), @r#"
     error: not allowed (403 Forbidden): namespaces "kube-system" is forbidden: User "nobody" cannot get resource "namespaces" in API group "" in the namespace "kube-system"; grant it in a ClusterRole, as deploy/base/clusterrole.yaml does
-    (exit code 3)
+    (exit code 6)
     "#);
 }
