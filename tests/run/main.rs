@@ -13,5 +13,6 @@ mod crash;
 mod faults;
 mod probes;
 mod refusals;
+mod scenarios;
 mod stop;
 mod world;

@@ -103,6 +103,52 @@ spec:
         fs::write(self.rules(), text).unwrap();
     }
 
+    /// The rules of `rules/`, watching this namespace only, and receivers of the names that they
+    /// notify. Each alert is a message of its own, so that a test can tell them apart.
+    pub fn copy_sample_rules(&self) {
+        let mut text = String::new();
+        for entry in fs::read_dir(root().join("rules")).unwrap() {
+            let path = entry.unwrap().path();
+            if path.ends_with("receivers.yaml") || path.extension().is_none_or(|end| end != "yaml")
+            {
+                continue;
+            }
+            text += &fs::read_to_string(&path).unwrap();
+            text += "\n---\n";
+        }
+        let everywhere = "kind: DatabaseInstance}";
+        let here = format!("kind: DatabaseInstance, namespaces: [{}]}}", self.namespace);
+        assert!(text.contains(everywhere));
+        text = text.replace(everywhere, &here);
+        let pagerduty = self.pagerduty.base_url();
+        text += &format!(
+            "
+apiVersion: bellwether.dev/v1alpha1
+kind: Receiver
+metadata: {{name: chat}}
+spec:
+  slack: {{webhookUrl: {{env: SLACK_WEBHOOK_URL}}}}
+  groupBy: [...]
+  groupInterval: 1s
+---
+apiVersion: bellwether.dev/v1alpha1
+kind: Receiver
+metadata: {{name: pager}}
+spec:
+  pagerduty: {{routingKey: {{env: PAGERDUTY_ROUTING_KEY}}, baseUrl: '{pagerduty}'}}
+  groupInterval: 1s
+---
+apiVersion: bellwether.dev/v1alpha1
+kind: Receiver
+metadata: {{name: automation}}
+spec:
+  webhook: {{url: {{env: HOOK_URL}}}}
+  groupInterval: 1s
+"
+        );
+        fs::write(self.rules(), text).unwrap();
+    }
+
     pub fn rules(&self) -> PathBuf {
         self.folder.path().join("rules.yaml")
     }
