@@ -10,7 +10,9 @@
 mod alerts;
 mod bridge;
 mod crash;
+mod deploy;
 mod faults;
+mod kinds;
 mod probes;
 mod refusals;
 mod scenarios;

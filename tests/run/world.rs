@@ -27,7 +27,11 @@ pub struct World {
 
 impl World {
     pub async fn new(prefix: &str) -> Self {
-        let cluster = Cluster::shared().await;
+        Self::on(Cluster::shared().await, prefix).await
+    }
+
+    /// The same on a cluster that the test has for itself.
+    pub async fn on(cluster: &'static Cluster, prefix: &str) -> Self {
         let namespace = cluster.namespace(prefix).await.unwrap();
         let user = cluster.user(&namespace).unwrap();
         let objects = Objects::new(cluster.admin().client().await.unwrap());

@@ -17,7 +17,7 @@ pub const FUNCTIONS: &[Function] = &[
 const MOST_DIFFERENCES: usize = 100;
 
 /// `condition(object, 'Ready')`: the condition of that type in `status.conditions`, or one with
-/// status `'Unknown'`, as Kubernetes takes a missing condition.
+/// status `'Unknown'`, no reason and no message, as Kubernetes takes a missing condition.
 fn condition<'a>(call: &mut Call<'_, 'a, '_>) -> Outcome<'a> {
     let wanted = call.text(1)?;
     let field = |value: &Value<'a>, name: &'static str| match entries(value) {
@@ -36,7 +36,10 @@ fn condition<'a>(call: &mut Call<'_, 'a, '_>) -> Outcome<'a> {
             return Ok(condition);
         }
     }
+    // With the fields that messages quote, so that a template does not call them missing.
     let missing = ValueMap::new(vec![
+        (Value::Str("message"), Value::Str("")),
+        (Value::Str("reason"), Value::Str("")),
         (Value::Str("status"), Value::Str("Unknown")),
         (Value::Str("type"), Value::text(wanted)),
     ]);
