@@ -228,6 +228,14 @@ impl<'a> DryRun<'a> {
         self.step(Input::Tick);
     }
 
+    /// Lets the groups have what they wait for, so that what is due now is also sent.
+    pub fn settle(&mut self) {
+        let waits = self.loaded.policies.iter().map(|policy| policy.group_wait);
+        if let Some(settled) = waits.max().and_then(|wait| self.now.checked_add(wait).ok()) {
+            self.run_to(settled);
+        }
+    }
+
     /// Keeps only what goes on: a run that follows a cluster for days must not grow.
     pub fn forget_what_is_over(&mut self) {
         let Totals {

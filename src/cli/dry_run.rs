@@ -123,7 +123,7 @@ pub async fn run(arguments: &DryRunArgs) -> Result<(), Failure> {
         .unwrap_or_default();
     let mut run = DryRun::new(&loaded, cluster, start);
     run.play(&facts, arguments.at);
-    let rows = arguments.print(&run);
+    let rows = arguments.print(&mut run);
     if run.engine.watched().is_empty() && run.alerts.is_empty() {
         let watched = loaded.rules.sources.iter();
         let watched: Vec<&str> = watched.map(|one| one.key.as_str()).collect();
@@ -162,7 +162,7 @@ impl DryRunArgs {
             }
         }
         run.set_now(clock.now());
-        let mut rows = self.print(&run);
+        let mut rows = self.print(&mut run);
         if self.watch {
             rows = self.follow(&mut run, &mut clock, &mut said).await;
         }
@@ -217,9 +217,12 @@ impl DryRunArgs {
         rows
     }
 
-    fn print(&self, run: &DryRun<'_>) -> Vec<Row> {
+    fn print(&self, run: &mut DryRun<'_>) -> Vec<Row> {
         let rows = run.rows(self.all);
         self.print_rows(&rows);
+        if !self.watch {
+            run.settle();
+        }
         self.print_messages(run);
         eprintln!("{}", run.summary(&rows));
         rows

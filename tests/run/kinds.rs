@@ -72,7 +72,9 @@ subjects: [{{apiGroup: rbac.authorization.k8s.io, kind: User, name: {0}}}]
 
     let bridge = world.command().start().await;
     bridge.ready().await;
-    bridge.says("nothing to watch until this kind appears").await;
+    bridge
+        .says("nothing to watch until this kind appears")
+        .await;
     for (round, name) in ["first", "second"].into_iter().enumerate() {
         world.objects.apply("", &crd(&group)).await.unwrap();
         let name_of_crd = format!("caches.{group}");

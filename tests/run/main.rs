@@ -11,6 +11,7 @@ mod alerts;
 mod bridge;
 mod crash;
 mod deploy;
+mod dry_run;
 mod faults;
 mod kinds;
 mod probes;
