@@ -115,13 +115,19 @@ impl Deliverer {
         }
     }
 
-    /// Every credential that cannot be resolved now, for a start that tells all at once.
+    /// Every credential that cannot be resolved now, or is no address where one is needed, for a
+    /// start that tells all at once.
     pub async fn verify(&self) -> Vec<Unresolved> {
         let mut unresolved = Vec::new();
         for (name, route) in &self.routes {
             for (field, credential) in request::credentials(&route.service) {
                 let namespace = route.namespace.as_deref();
                 let secret = secret::resolve(credential, namespace, &*self.secrets).await;
+                let secret = secret.and_then(|secret| {
+                    let fits =
+                        !request::is_url(&field) || request::parse(secret.expose()).is_some();
+                    fits.then_some(secret).ok_or(CredentialError::NoUrl)
+                });
                 if let Err(error) = secret {
                     unresolved.push(Unresolved {
                         receiver: name.clone(),

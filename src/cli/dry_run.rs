@@ -40,6 +40,7 @@ and nothing is written; credentials need not exist.";
 /// Show which rules would fire, without sending anything
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub struct DryRunArgs {
     #[command(flatten)]
     files: FileArgs,

@@ -8,7 +8,7 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, Header
 use reqwest::{Method, Url};
 use serde_json::Value;
 
-use super::secret::{Secret, SecretReader, resolve};
+use super::secret::{CredentialError, Secret, SecretReader, resolve};
 use super::signature;
 use crate::config::{Credential, LiteralOrCredential, PagerDuty, Service, Slack, Webhook};
 use crate::render::{Endpoint, Payload};
@@ -62,7 +62,7 @@ impl Preparation<'_> {
         headers: HeaderMap,
     ) -> Result<Prepared, String> {
         let url = self.secret("slack.webhookUrl", &slack.webhook_url).await?;
-        let url = parse("slack.webhookUrl", url.expose())?;
+        let url = parsed("slack.webhookUrl", url.expose())?;
         self.hide_path(&url);
         Ok(Prepared {
             method: Method::POST,
@@ -94,7 +94,7 @@ impl Preparation<'_> {
         }
         Ok(Prepared {
             method: Method::POST,
-            url: parse("pagerduty.baseUrl", &url)?,
+            url: parsed("pagerduty.baseUrl", &url)?,
             headers,
             basic: None,
             body: event.to_string().into_bytes(),
@@ -109,7 +109,7 @@ impl Preparation<'_> {
         at: Timestamp,
     ) -> Result<Prepared, String> {
         let url = self.text("webhook.url", &webhook.url).await?;
-        let url = parse("webhook.url", url.expose())?;
+        let url = parsed("webhook.url", url.expose())?;
         if matches!(webhook.url, LiteralOrCredential::Credential(_)) {
             self.hide_path(&url);
         }
@@ -207,11 +207,20 @@ pub(super) fn credentials(service: &Service) -> Vec<(String, &Credential)> {
     }
 }
 
-/// A URL with a host; the error does not repeat it, as it may be a secret.
-fn parse(what: &str, url: &str) -> Result<Url, String> {
+/// Whether the field of that name, as [`credentials`] has it, is an address.
+pub(super) fn is_url(field: &str) -> bool {
+    matches!(field, "slack.webhookUrl" | "webhook.url")
+}
+
+/// A URL with a host.
+pub(super) fn parse(url: &str) -> Option<Url> {
     let parsed = Url::parse(url).ok();
-    let parsed = parsed.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-    parsed.ok_or_else(|| format!("{what}: the value is not an http or https URL"))
+    parsed.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+}
+
+/// The same; the error does not repeat it, as it may be a secret.
+fn parsed(what: &str, url: &str) -> Result<Url, String> {
+    parse(url).ok_or_else(|| format!("{what}: {}", CredentialError::NoUrl))
 }
 
 fn header_value(what: &str, value: &str) -> Result<HeaderValue, String> {

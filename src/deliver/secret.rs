@@ -63,6 +63,8 @@ pub enum CredentialError {
     SecretKey { key: SecretKey, why: String },
     #[error("{0} is empty")]
     Empty(String),
+    #[error("the value is not an http or https URL")]
+    NoUrl,
 }
 
 impl CredentialError {
@@ -79,6 +81,10 @@ impl CredentialError {
                 key.name, key.key
             ),
             Self::VariableText(_) | Self::Empty(_) => "give it the value".to_owned(),
+            Self::NoUrl => {
+                "give it the whole address, https://… (it is not shown: it may be a secret)"
+                    .to_owned()
+            }
         }
     }
 }

@@ -90,6 +90,21 @@ fn a_credential_that_is_not_there() {
 }
 
 #[test]
+fn an_address_that_is_no_url() {
+    let (folder, mut command) = alone();
+    command.path("--state", &folder.path().join("state"));
+    command.variable(
+        "SLACK_WEBHOOK_URL",
+        "hooks.slack.com/services/T1/B2/hunter2",
+    );
+    assert_snapshot!(refused(&mut command), @"
+    error: receiver chat: slack.webhookUrl: the value is not an http or https URL
+    help: give it the whole address, https://… (it is not shown: it may be a secret)
+    (exit code 1)
+    ");
+}
+
+#[test]
 fn rules_that_are_wrong() {
     let (folder, mut command) = alone();
     let wrong = RULES
