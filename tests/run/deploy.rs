@@ -1,9 +1,11 @@
 //! `deploy/base` as `kubectl apply -k` would send it, and the bridge as its Deployment starts it.
 
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use kube::ResourceExt as _;
+use kube::api::DynamicObject;
 use serde_json::Value;
 
 use crate::bridge::Command;
@@ -15,114 +17,114 @@ fn at<'v>(value: &'v Value, path: &str) -> &'v Value {
     found.unwrap_or_else(|| panic!("there is no {path} in {value:#}"))
 }
 
+fn text<'v>(value: &'v Value, path: &str) -> &'v str {
+    at(value, path).as_str().unwrap()
+}
+
+/// The objects of the base, as the API server took them.
+struct Base(Vec<DynamicObject>);
+
+impl Base {
+    async fn apply(world: &World) -> Self {
+        let folder = root().join("deploy/base");
+        let kustomization = fs::read_to_string(folder.join("kustomization.yaml")).unwrap();
+        let files = kustomization
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("- "));
+        let mut applied = Vec::new();
+        for file in files {
+            let text = fs::read_to_string(folder.join(file)).unwrap();
+            applied.extend(world.objects.apply("bellwether", &text).await.unwrap());
+        }
+        Self(applied)
+    }
+
+    fn kind(&self, wanted: &str) -> &DynamicObject {
+        let is = |object: &&DynamicObject| object.types.as_ref().is_some_and(|t| t.kind == wanted);
+        let found = self.0.iter().find(is);
+        found.unwrap_or_else(|| panic!("the base has no {wanted}"))
+    }
+
+    fn container(&self) -> &Value {
+        at(
+            &self.kind("Deployment").data,
+            "/spec/template/spec/containers/0",
+        )
+    }
+}
+
+/// A text of the pod with its folders under another one.
+fn under(folder: &Path, text: &str) -> String {
+    ["/etc/bellwether", "/var/lib/bellwether", "/var/run/secrets"]
+        .iter()
+        .fold(text.to_owned(), |text, path| {
+            text.replace(path, &format!("{}{path}", folder.display()))
+        })
+}
+
+/// The files that the pod's volumes bring.
+fn write_volumes(base: &Base, world: &World) {
+    let folder = world.folder.path();
+    for mount in at(base.container(), "/volumeMounts").as_array().unwrap() {
+        let path = under(folder, text(mount, "/mountPath"));
+        assert!(
+            path.starts_with(&*folder.to_string_lossy()),
+            "{path} is unknown"
+        );
+        fs::create_dir_all(path).unwrap();
+    }
+    let rules = text(&base.kind("ConfigMap").data, "/data/rules.yaml");
+    let file = under(folder, "/etc/bellwether/rules/rules.yaml");
+    fs::write(file, under(folder, rules)).unwrap();
+    let file = under(folder, "/var/run/secrets/bellwether/slack-webhook-url");
+    fs::write(file, world.slack.webhook_url("alerts")).unwrap();
+}
+
+/// The program as the Deployment starts it, as the pod's service account; only the port is one
+/// that is free.
+async fn command(base: &Base, world: &World) -> Command {
+    let account = base.kind("ServiceAccount").name_any();
+    let user = world.cluster.service_account("bellwether", &account).await;
+    let arguments = at(base.container(), "/args").as_array().unwrap().iter();
+    let arguments: Vec<String> = arguments
+        .map(|argument| under(world.folder.path(), argument.as_str().unwrap()))
+        .map(|argument| argument.replace("0.0.0.0:8080", "127.0.0.1:0"))
+        .collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let mut command = Command::new(arguments[0], world.folder.path());
+    command
+        .arguments(&arguments[1..])
+        .path("--kubeconfig", &user.unwrap().kubeconfig().unwrap());
+    command
+}
+
 #[tokio::test]
 async fn the_base_is_accepted_and_its_bridge_runs_with_its_rules_and_its_role() {
     let world = World::new("deploy").await;
-    let kustomization = fs::read_to_string(root().join("deploy/base/kustomization.yaml")).unwrap();
-    let resources: Vec<&str> = kustomization
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix("- "))
-        .collect();
-    let mut applied = Vec::new();
-    for file in &resources {
-        let text = fs::read_to_string(root().join("deploy/base").join(file)).unwrap();
-        applied.extend(world.objects.apply("bellwether", &text).await.unwrap());
+    let base = Base::apply(&world).await;
+    for kind in ["Namespace", "ClusterRole", "ClusterRoleBinding", "Service"] {
+        base.kind(kind);
     }
-    let kind = |wanted: &str| {
-        let mut objects = applied.iter();
-        let found = objects.find(|object| {
-            object
-                .types
-                .as_ref()
-                .is_some_and(|types| types.kind == wanted)
-        });
-        found.unwrap_or_else(|| panic!("the base has no {wanted}"))
-    };
-    for wanted in [
-        "Namespace",
-        "ServiceAccount",
-        "ClusterRole",
-        "ClusterRoleBinding",
-        "ConfigMap",
-        "PersistentVolumeClaim",
-        "Deployment",
-    ] {
-        kind(wanted);
-    }
-    let deployment = &kind("Deployment").data;
-    assert_eq!(at(deployment, "/spec/strategy/type"), "Recreate");
-    let container = at(deployment, "/spec/template/spec/containers/0");
+    let deployment = &base.kind("Deployment").data;
+    assert_eq!(text(deployment, "/spec/strategy/type"), "Recreate");
+    let pod = at(deployment, "/spec/template/spec");
+    assert_eq!(at(pod, "/securityContext/runAsNonRoot"), true);
+    let container = base.container();
     assert_eq!(
         at(container, "/securityContext/readOnlyRootFilesystem"),
         true
     );
-    assert_eq!(
-        at(
-            deployment,
-            "/spec/template/spec/securityContext/runAsNonRoot"
-        ),
-        true
-    );
     at(container, "/resources/limits/memory");
+    let claim = base.kind("PersistentVolumeClaim").name_any();
+    let mut volumes = at(pod, "/volumes").as_array().unwrap().iter();
+    let claimed = "/persistentVolumeClaim/claimName";
+    assert!(volumes.any(|volume| volume.pointer(claimed).and_then(Value::as_str) == Some(&*claim)));
 
-    // The pod's files, in a folder of this machine.
-    let pod = world.folder.path();
-    let rules = at(&kind("ConfigMap").data, "/data/rules.yaml")
-        .as_str()
-        .unwrap();
-    let folder = pod.join("etc/bellwether/rules");
-    fs::create_dir_all(&folder).unwrap();
-    fs::create_dir_all(pod.join("var/lib/bellwether")).unwrap();
-    let secrets = pod.join("var/run/secrets/bellwether");
-    fs::create_dir_all(&secrets).unwrap();
-    let here = |text: &str| {
-        let text = text.replace(
-            "/etc/bellwether",
-            &pod.join("etc/bellwether").to_string_lossy(),
-        );
-        let text = text.replace(
-            "/var/lib/bellwether",
-            &pod.join("var/lib/bellwether").to_string_lossy(),
-        );
-        text.replace("/var/run/secrets/bellwether", &secrets.to_string_lossy())
-    };
-    fs::write(folder.join("rules.yaml"), here(rules)).unwrap();
-    fs::write(
-        secrets.join("slack-webhook-url"),
-        world.slack.webhook_url("alerts"),
-    )
-    .unwrap();
-    for mount in at(container, "/volumeMounts").as_array().unwrap() {
-        let path = at(mount, "/mountPath").as_str().unwrap();
-        assert!(
-            std::path::Path::new(&here(path)).exists(),
-            "{path} is not used"
-        );
-    }
-
-    // Its arguments, its role and nothing else; only the port is one that is free.
-    let account = kind("ServiceAccount").name_any();
-    let user = world
-        .cluster
-        .service_account("bellwether", &account)
-        .await
-        .unwrap();
-    let arguments = at(container, "/args").as_array().unwrap().iter();
-    let arguments: Vec<String> = arguments
-        .map(|argument| here(argument.as_str().unwrap()).replace("0.0.0.0:8080", "127.0.0.1:0"))
-        .collect();
-    assert_eq!(arguments[0], "run");
-    let arguments: Vec<&str> = arguments[1..].iter().map(String::as_str).collect();
-    let mut command = Command::new("run", pod);
-    command
-        .arguments(&arguments)
-        .path("--kubeconfig", &user.kubeconfig().unwrap());
-    let bridge = command.start().await;
+    write_volumes(&base, &world);
+    let bridge = command(&base, &world).await.start().await;
     bridge.ready().await;
-    for probe in ["livenessProbe", "readinessProbe"] {
-        let path = at(container, &format!("/{probe}/httpGet/path"))
-            .as_str()
-            .unwrap();
+    for probe in ["/livenessProbe", "/readinessProbe"] {
+        let path = text(at(container, probe), "/httpGet/path");
         assert_eq!(bridge.get(path).await.0, 200, "{probe}");
     }
     let database = world.database("orders").await;
@@ -133,10 +135,7 @@ async fn the_base_is_accepted_and_its_bridge_runs_with_its_rules_and_its_role() 
         count: 1,
     };
     world.objects.event(&database, event).await.unwrap();
-    let chat = world
-        .slack
-        .wait_for(1, Duration::from_secs(20))
-        .await
-        .unwrap();
-    assert!(chat[0].to_string().contains("no quota"), "{}", chat[0]);
+    let chat = world.slack.wait_for(1, Duration::from_secs(20)).await;
+    let chat = chat.unwrap().remove(0).to_string();
+    assert!(chat.contains("no quota"), "{chat}");
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::world::World;
 
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_mins(1);
 
 /// The CRD of a kind that no other test has; its group is the namespace's.
 fn crd(group: &str) -> String {

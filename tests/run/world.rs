@@ -125,7 +125,7 @@ spec:
         assert!(text.contains(everywhere));
         text = text.replace(everywhere, &here);
         let pagerduty = self.pagerduty.base_url();
-        text += &format!(
+        let receivers = format!(
             "
 apiVersion: bellwether.dev/v1alpha1
 kind: Receiver
@@ -150,6 +150,7 @@ spec:
   groupInterval: 1s
 "
         );
+        text += &receivers;
         fs::write(self.rules(), text).unwrap();
     }
 
