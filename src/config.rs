@@ -62,6 +62,14 @@ pub struct LoadOptions {
     pub own_namespace: Option<String>,
 }
 
+/// The configuration, if nothing is wrong.
+fn whole(read: Configuration, diagnostics: Diagnostics) -> Result<Configuration, Diagnostics> {
+    if diagnostics.has_errors() {
+        return Err(diagnostics.sorted());
+    }
+    Ok(read)
+}
+
 impl Configuration {
     /// Reads files and directories.
     ///
@@ -70,7 +78,18 @@ impl Configuration {
     /// a configuration would silence somebody.
     pub fn load(paths: &[PathBuf], options: &LoadOptions) -> Result<Self, Diagnostics> {
         let mut diagnostics = Diagnostics::default();
-        let sources = files::read(paths, &mut diagnostics);
+        let read = Self::read(paths, options, &mut diagnostics);
+        whole(read, diagnostics)
+    }
+
+    /// Reads what can be read of files and directories, for a check that goes on behind a mistake.
+    /// What is wrong is added to `diagnostics`, and whoever runs a part must know that it is one.
+    pub fn read(
+        paths: &[PathBuf],
+        options: &LoadOptions,
+        diagnostics: &mut Diagnostics,
+    ) -> Self {
+        let sources = files::read(paths, diagnostics);
         load::load(&sources, options, diagnostics)
     }
 
@@ -82,7 +101,9 @@ impl Configuration {
         sources: &[Arc<Source>],
         options: &LoadOptions,
     ) -> Result<Self, Diagnostics> {
-        load::load(sources, options, Diagnostics::default())
+        let mut diagnostics = Diagnostics::default();
+        let read = load::load(sources, options, &mut diagnostics);
+        whole(read, diagnostics)
     }
 
     /// The receivers that a rule notifies: those that it names, or, if it names none, every one that

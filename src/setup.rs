@@ -47,20 +47,20 @@ pub struct Loaded {
 /// Loads, compiles and checks everything.
 ///
 /// # Errors
-/// Every problem found. A file that cannot be read as documents hides what is wrong with its
-/// expressions and templates, nothing else.
+/// Every problem found. A document that cannot be read hides what is wrong with its expressions and
+/// templates, nothing else.
 pub fn load(files: &Files) -> Result<Loaded, Diagnostics> {
     let options = LoadOptions {
         params: files.params.clone(),
         own_namespace: files.own_namespace.clone(),
     };
-    let mut configuration = Configuration::load(&files.rules, &options)?;
+    let mut problems = Diagnostics::default();
+    let mut configuration = Configuration::read(&files.rules, &options, &mut problems);
     if files.assume_held {
         for rule in &mut configuration.rules {
             rule.spec.hold = None;
         }
     }
-    let mut problems = Diagnostics::default();
     let templates = templates::read(files.templates.as_deref(), &mut problems);
     let formats = view::formats(&configuration, &templates, &mut problems);
     let texts = view::texts(&configuration, &mut problems);

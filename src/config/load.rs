@@ -1,7 +1,7 @@
 //! From sources to a configuration.
 //!
-//! In: sources. Out: the configuration, or everything that is wrong with it. Each document is taken
-//! as far as it goes, so that one mistake hides no other.
+//! In: sources. Out: what could be read of them, and everything that is wrong. Each document is
+//! taken as far as it goes, so that one mistake hides no other.
 
 use std::sync::{Arc, LazyLock};
 
@@ -37,26 +37,26 @@ struct Loaded<T> {
     read: Option<T>,
 }
 
-/// Reads all sources. `diagnostics` may hold what was found before, when they were read.
+/// Reads all sources: what could be read, and all that is wrong is added to `diagnostics`.
 pub(super) fn load(
     sources: &[Arc<Source>],
     options: &LoadOptions,
-    mut diagnostics: Diagnostics,
-) -> Result<Configuration, Diagnostics> {
+    diagnostics: &mut Diagnostics,
+) -> Configuration {
     let mut rules = Vec::new();
     let mut receivers = Vec::new();
     for source in sources {
         if source.text().trim().is_empty() {
             diagnostics.push(Diagnostic::error(format!("{} is empty", source.name())));
         }
-        for document in documents::read(source, &mut diagnostics) {
-            let Some(envelope) = envelope::read(&document, options, &mut diagnostics) else {
+        for document in documents::read(source, diagnostics) {
+            let Some(envelope) = envelope::read(&document, options, diagnostics) else {
                 continue;
             };
             match envelope.kind {
-                Kind::Rule => rules.push(load_rule(document, envelope, &mut diagnostics)),
+                Kind::Rule => rules.push(load_rule(document, envelope, diagnostics)),
                 Kind::Receiver => {
-                    receivers.push(load_receiver(document, envelope, &mut diagnostics));
+                    receivers.push(load_receiver(document, envelope, diagnostics));
                 }
             }
         }
@@ -64,17 +64,14 @@ pub(super) fn load(
     if rules.is_empty() && !diagnostics.has_errors() {
         diagnostics.push(no_rules(sources));
     }
-    check_together(&mut rules, &receivers, options, &mut diagnostics);
-    if diagnostics.has_errors() {
-        return Err(diagnostics.sorted());
-    }
-    Ok(Configuration {
+    check_together(&mut rules, &receivers, options, diagnostics);
+    Configuration {
         rules: rules.into_iter().filter_map(|rule| rule.read).collect(),
         receivers: receivers
             .into_iter()
             .filter_map(|receiver| receiver.read)
             .collect(),
-    })
+    }
 }
 
 fn no_rules(sources: &[Arc<Source>]) -> Diagnostic {

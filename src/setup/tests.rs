@@ -136,3 +136,20 @@ fn a_directory_of_templates_that_does_not_exist_is_said() {
      = help: --templates takes a directory of .hbs files
     "#);
 }
+
+#[test]
+fn a_document_that_cannot_be_read_hides_nothing_of_another() {
+    let cut = RULE.replace("  when:", "  wen:");
+    let wrong = RULE
+        .replace("database-failed", "other")
+        .replace("== 'Failed'", "= 'Failed'");
+    let text = refusal(&[
+        ("rules/cut.yaml", &cut),
+        ("rules/wrong.yaml", &wrong),
+        ("rules/receiver.yaml", RECEIVER),
+        ("templates/hook.json.hbs", "{}"),
+    ]);
+    for mistake in ["unknown key `wen`", "'=' has no meaning here"] {
+        assert!(text.contains(mistake), "{mistake} is missing: {text}");
+    }
+}
