@@ -36,6 +36,11 @@ pub const FUNCTIONS: &[Function] = &[
     Function::new("x.getQuery", 1, query),
 ];
 
+/// Whether a text is an absolute URL or path.
+pub fn is_url(text: &str) -> bool {
+    Url::parse(text).is_some()
+}
+
 /// A URL in pieces.
 #[derive(Clone, Debug, PartialEq)]
 struct Url {
