@@ -41,6 +41,10 @@ demo: testbin ## A database fails on a real API server; a page, a chat message a
 bench: ## What an evaluation and a transition cost, and what an object keeps: a table
 	$(CARGO) bench --locked --bench cel --bench engine
 
+.PHONY: oracle
+oracle: ## Ask Kubernetes' own CEL libraries again what tests/oracle compares with (needs Go)
+	@hack/oracle.sh
+
 .PHONY: deny
 deny: ## Licences, sources and duplicates of every dependency
 	$(CARGO) deny --all-features --locked check licenses bans sources

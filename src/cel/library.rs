@@ -13,6 +13,7 @@ pub mod math;
 pub mod network;
 pub mod optionals;
 pub mod ordered;
+pub mod prepared;
 pub mod quantity;
 pub mod regex;
 pub mod semver;

@@ -46,7 +46,7 @@ static FORMATS: [Format; 13] = [
     },
     Format {
         name: "dns1123Subdomain",
-        wrong: dns_1123_subdomain,
+        wrong: |text| dns_1123_subdomain(text, "characters"),
     },
     Format {
         name: "dns1035Label",
@@ -62,7 +62,7 @@ static FORMATS: [Format; 13] = [
     },
     Format {
         name: "dns1123SubdomainPrefix",
-        wrong: |text| dns_1123_subdomain(&completed(text)),
+        wrong: |text| dns_1123_subdomain(&completed(text), "characters"),
     },
     Format {
         name: "dns1035LabelPrefix",
@@ -113,16 +113,15 @@ static UUID: LazyLock<Regex> = LazyLock::new(|| {
     whole("(?i-u:[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12})")
 });
 static BASE64: LazyLock<Regex> = LazyLock::new(|| {
-    whole(
-        "([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{4})",
-    )
+    whole("([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{4})")
 });
 static TIME: LazyLock<Regex> = LazyLock::new(|| {
     whole("([0-9]{2}):([0-9]{2}):([0-9]{2})(.[0-9]+)?(z|([+-][0-9]{2}:[0-9]{2}))")
 });
 
 fn whole(pattern: &str) -> Regex {
-    Regex::new(&format!("^({pattern})$")).expect("the patterns of this file are valid: a test uses each")
+    Regex::new(&format!("^({pattern})$"))
+        .expect("the patterns of this file are valid: a test uses each")
 }
 
 fn named(name: &str) -> Option<&'static Format> {
@@ -185,8 +184,8 @@ fn unless(right: bool, message: &str) -> Vec<String> {
     }
 }
 
-fn too_long(most: usize) -> String {
-    format!("must be no more than {most} bytes")
+fn too_long(most: usize, unit: &str) -> String {
+    format!("must be no more than {most} {unit}")
 }
 
 fn pattern(message: &str, examples: &[&str], pattern: &str) -> String {
@@ -199,8 +198,9 @@ fn pattern(message: &str, examples: &[&str], pattern: &str) -> String {
 fn completed(prefix: &str) -> String {
     match prefix.strip_suffix('-') {
         Some(rest) if !rest.is_empty() => {
-            let kept = rest.char_indices().next_back().map_or(0, |(at, _)| at);
-            format!("{}a", &rest[..kept])
+            // Kubernetes cuts a byte more, also in the middle of a character.
+            let kept = &rest.as_bytes()[..rest.len() - 1];
+            format!("{}a", String::from_utf8_lossy(kept))
         }
         _ => prefix.to_owned(),
     }
@@ -209,7 +209,7 @@ fn completed(prefix: &str) -> String {
 fn dns_1123_label(text: &str) -> Vec<String> {
     let mut wrong = Vec::new();
     if text.len() > LONGEST_LABEL {
-        wrong.push(too_long(LONGEST_LABEL));
+        wrong.push(too_long(LONGEST_LABEL, "characters"));
     }
     if !IS_LABEL_1123.is_match(text) {
         wrong.push(if IS_SUBDOMAIN_1123.is_match(text) {
@@ -226,10 +226,10 @@ fn dns_1123_label(text: &str) -> Vec<String> {
     wrong
 }
 
-fn dns_1123_subdomain(text: &str) -> Vec<String> {
+fn dns_1123_subdomain(text: &str, unit: &str) -> Vec<String> {
     let mut wrong = Vec::new();
     if text.len() > LONGEST_SUBDOMAIN {
-        wrong.push(too_long(LONGEST_SUBDOMAIN));
+        wrong.push(too_long(LONGEST_SUBDOMAIN, unit));
     }
     if !IS_SUBDOMAIN_1123.is_match(text) {
         wrong.push(pattern(
@@ -245,7 +245,7 @@ fn dns_1123_subdomain(text: &str) -> Vec<String> {
 fn dns_1035_label(text: &str) -> Vec<String> {
     let mut wrong = Vec::new();
     if text.len() > LONGEST_LABEL {
-        wrong.push(too_long(LONGEST_LABEL));
+        wrong.push(too_long(LONGEST_LABEL, "characters"));
     }
     if !IS_LABEL_1035.is_match(text) {
         wrong.push(pattern(
@@ -276,7 +276,7 @@ fn qualified_name(text: &str) -> Vec<String> {
             if prefix.is_empty() {
                 wrong.push("prefix part must be non-empty".to_owned());
             } else {
-                let of_prefix = dns_1123_subdomain(prefix).into_iter();
+                let of_prefix = dns_1123_subdomain(prefix, "bytes").into_iter();
                 wrong.extend(of_prefix.map(|message| format!("prefix part {message}")));
             }
             *name
@@ -293,7 +293,7 @@ fn qualified_name(text: &str) -> Vec<String> {
     if name.is_empty() {
         wrong.push("name part must be non-empty".to_owned());
     } else if name.len() > LONGEST_LABEL {
-        wrong.push(format!("name part {}", too_long(LONGEST_LABEL)));
+        wrong.push(format!("name part {}", too_long(LONGEST_LABEL, "bytes")));
     }
     if !IS_NAME.is_match(name) {
         wrong.push(format!("name part {}", name_is_wrong()));
@@ -304,7 +304,7 @@ fn qualified_name(text: &str) -> Vec<String> {
 fn label_value(text: &str) -> Vec<String> {
     let mut wrong = Vec::new();
     if text.len() > LONGEST_LABEL {
-        wrong.push(too_long(LONGEST_LABEL));
+        wrong.push(too_long(LONGEST_LABEL, "bytes"));
     }
     if !IS_LABEL_VALUE.is_match(text) {
         wrong.push(pattern(
@@ -342,8 +342,8 @@ fn is_datetime(text: &str) -> bool {
     let (Some(date), Some(time)) = (parts.next(), parts.next()) else {
         return false;
     };
-    let in_range = TIME.captures(time).is_some_and(|found| {
-        &found[2] <= "23" && &found[3] <= "59" && &found[4] <= "59"
-    });
+    let in_range = TIME
+        .captures(time)
+        .is_some_and(|found| &found[2] <= "23" && &found[3] <= "59" && &found[4] <= "59");
     is_date(date) && in_range
 }
