@@ -41,6 +41,10 @@ and nothing is written; credentials need not exist.";
 /// Show which rules would fire, without sending anything
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub struct DryRunArgs {
     #[command(flatten)]
     files: FileArgs,
@@ -101,7 +105,7 @@ pub async fn run(arguments: &DryRunArgs) -> Result<(), Failure> {
 
 /// What a file says happened.
 pub(super) struct Facts {
-    pub(super) facts: Vec<Fact>,
+    pub(super) all: Vec<Fact>,
     start: Timestamp,
     until: Option<Timestamp>,
 }
@@ -128,7 +132,7 @@ impl Facts {
             ));
         }
         Ok(Facts {
-            facts,
+            all: facts,
             start,
             until: at,
         })
@@ -138,7 +142,7 @@ impl Facts {
     pub(super) fn play<'l>(&self, loaded: &'l setup::Loaded, cluster: &ClusterArgs) -> DryRun<'l> {
         let cluster = cluster.cluster_name.as_deref().unwrap_or_default();
         let mut run = DryRun::new(loaded, cluster, self.start);
-        run.play(&self.facts, self.until);
+        run.play(&self.all, self.until);
         run
     }
 }

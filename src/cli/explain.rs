@@ -88,7 +88,7 @@ pub async fn run(arguments: &Explain) -> Result<(), Failure> {
     let facts = Facts::read(file, arguments.at, &mut clock)?;
     let run = facts.play(&loaded, &arguments.cluster);
     warn_of_nothing(&run, file);
-    arguments.explain(&run, rule, &facts.facts)
+    arguments.explain(&run, rule, &facts.all)
 }
 
 impl Explain {

@@ -87,7 +87,7 @@ impl Url {
         }
         let mut url = Url::default();
         if text == "*" {
-            url.path = "*".to_owned();
+            url.path.push('*');
             return Some(url);
         }
         let (scheme, rest) = scheme(text)?;

@@ -105,7 +105,7 @@ impl Reader<'_> {
         if matches!(self.rest.peek(), Some('P' | '<')) {
             return Ok(());
         }
-        while let Some(c) = self.rest.next() {
+        for c in self.rest.by_ref() {
             match c {
                 'i' | 'm' | 's' | 'U' | '-' => self.out.push(c),
                 ':' | ')' => {
@@ -168,7 +168,7 @@ impl Reader<'_> {
                 let mut class = format!("\\{name}");
                 class.extend(self.rest.next());
                 if class.ends_with('{') {
-                    while let Some(c) = self.rest.next() {
+                    for c in self.rest.by_ref() {
                         class.push(c);
                         if c == '}' {
                             break;
