@@ -4,7 +4,10 @@
 //!
 //! `BELLWETHER_FUZZ_SECONDS` and `BELLWETHER_FUZZ_SEED` make it longer and other.
 
-#![expect(clippy::disallowed_methods, reason = "a test that says how long things take")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test that says how long things take"
+)]
 
 #[path = "../fuzz/properties.rs"]
 mod properties;
