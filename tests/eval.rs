@@ -189,6 +189,46 @@ fn what_is_wrong_is_underlined() {
     "#);
 }
 
+#[test]
+fn a_batch_has_an_answer_for_every_line() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let lines = [
+        r#"{"expr": "object.a + 1", "object": {"a": 1}}"#,
+        r#"{"expr": "x.y == params.z", "vars": {"x": {"y": 1}}, "params": {"z": 1.0}}"#,
+        r#"{"expr": "now > timestamp('2026-01-01T00:00:00Z')", "now": "2026-11-22T12:00:00Z"}"#,
+        r#"{"expr": "became(object.a == 2)", "object": {"a": 2}, "oldObject": {"a": 1}}"#,
+        r#"{"expr": "object.a > 'x'", "object": {"a": 1}}"#,
+        r#"{"expr": "1 +"}"#,
+        r#"{"expression": "1"}"#,
+        "\u{fffd}",
+        r#"{"expr": "2u"}"#,
+    ];
+    insta::assert_snapshot!(bellwether(directory.path(), &["eval", "--batch"], &lines.join("\n")), @r#"
+    exit 0
+    {"type":"int","value":2,"reads":["object.a"],"next":null}
+    {"type":"bool","value":true,"reads":["params.z","x.y"],"next":null}
+    {"type":"bool","value":true,"reads":["now"],"next":null}
+    {"type":"bool","value":true,"reads":["object.a","oldObject.a"],"next":null}
+    {"unknown":{"error":"int > string is not possible","line":1,"column":1,"path":"object.a"},"reads":["object.a"]}
+    {"error":"the expression ends too early","line":1,"column":4}
+    {"error":"the line is not understood: unknown field `expression`, expected one of `expr`, `object`, `oldObject`, `events`, `params`, `vars`, `now` at line 1 column 13"}
+    {"error":"the line is not understood: expected value at line 1 column 1"}
+    {"type":"uint","value":2,"reads":[],"next":null}
+    "#);
+    insta::assert_snapshot!(eval(&["x + 1", "--var", "x=41"]), @"
+    exit 0
+    value     42
+    type      int
+    reads     x
+    by time   does not change
+    ");
+    insta::assert_snapshot!(eval(&["x", "--var", "x=y"]), @r#"
+    exit 2
+    error: --var "x=y": expected value at line 1 column 1
+    help: a text is JSON in double quotes: --var 'name="text"'
+    "#);
+}
+
 fn explain(arguments: &[&str], documents: &str) -> String {
     let directory = tempfile::tempdir().expect("a directory");
     std::fs::write(directory.path().join("rules.yaml"), RULES).expect("a file is written");

@@ -1,5 +1,7 @@
 //! `bellwether eval`: a place to try expressions.
 
+mod batch;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,7 +12,7 @@ use serde_json::{Value as Document, json};
 use super::dry_run::{read, say, wrong};
 use super::failure::{self, Failure};
 use crate::cel::{
-    Bindings, Budget, ErrorKind, EvalError, Evaluation, Json, Problem, Program, Value,
+    Bindings, Budget, Env, ErrorKind, EvalError, Evaluation, Json, Kind, Problem, Program, Value,
 };
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, Position, Source};
 use crate::dry_run::input::{self, What};
@@ -25,6 +27,10 @@ Examples:
   bellwether eval \"changed(object.spec.version)\" --object new.yaml --old old.yaml
   bellwether eval \"now - timestamp(object.status.lastBackupTime) > duration('24h')\" --object db.yaml
   bellwether eval \"object.spec.replicas > params.limit\" --object db.yaml --param limit=3 -o json
+  bellwether eval --batch < lines.json    # {\"expr\": \"x + 1\", \"vars\": {\"x\": 1}, \"object\": {}}
+
+--batch reads a JSON object a line (expr; object, oldObject, events, params, vars, now) and answers
+one a line; a line that is wrong has an answer with an error.
 
 Exits with 1 if the expression is wrong, or has no answer.";
 
@@ -33,8 +39,15 @@ Exits with 1 if the expression is wrong, or has no answer.";
 #[command(after_help = EXAMPLES)]
 pub struct Eval {
     /// The expression.
-    #[arg(value_name = "EXPR", allow_hyphen_values = true)]
-    expression: String,
+    #[arg(
+        value_name = "EXPR",
+        allow_hyphen_values = true,
+        required_unless_present = "batch"
+    )]
+    expression: Option<String>,
+    /// Many expressions, a JSON object a line of standard input.
+    #[arg(long, conflicts_with_all = ["expression", "object", "old", "events", "params", "vars", "output"])]
+    batch: bool,
     /// `object`: a file of YAML or JSON; `-` is standard input.
     #[arg(long, value_name = "FILE")]
     object: Option<PathBuf>,
@@ -50,6 +63,9 @@ pub struct Eval {
     /// Sets `params.NAME`; VALUE is JSON, or else text.
     #[arg(long = "param", value_name = "NAME=VALUE")]
     params: Vec<String>,
+    /// Sets a name of its own; JSON is what it has.
+    #[arg(long = "var", value_name = "NAME=JSON")]
+    vars: Vec<String>,
     /// CEL as it is specified: a field that is not there is an error.
     #[arg(long)]
     strict: bool,
@@ -72,6 +88,8 @@ struct Given {
     /// Newest first.
     events: Vec<Json>,
     params: Json,
+    /// Further names.
+    vars: Vec<(String, Json)>,
     now: Timestamp,
 }
 
@@ -80,19 +98,22 @@ struct Given {
 /// # Errors
 /// A file cannot be read, the expression is wrong, or it has no answer.
 pub fn run(arguments: &Eval) -> Result<(), Failure> {
-    let given = arguments.given()?;
-    let env = environment().strict(arguments.strict);
-    let source = Source::new("expression", arguments.expression.as_str());
-    let program = env
-        .compile(&arguments.expression)
+    let now = arguments.now.unwrap_or_else(|| Clock::start().now());
+    let Some(expression) = &arguments.expression else {
+        return batch::run(now, arguments.strict);
+    };
+    let given = arguments.given(now)?;
+    let source = Source::new("expression", expression.as_str());
+    let program = given
+        .environment(arguments.strict)
+        .compile(expression)
         .map_err(|problems| arguments.refused(&source, &problems))?;
     let evaluation = program.evaluate(&given.bindings(), &mut Budget::default());
     arguments.answer(&program, evaluation, &source)
 }
 
 impl Eval {
-    fn given(&self) -> Result<Given, Failure> {
-        let now = self.now.unwrap_or_else(|| Clock::start().now());
+    fn given(&self, now: Timestamp) -> Result<Given, Failure> {
         let first = |file: &Option<PathBuf>, option| match file {
             Some(file) => document(file, option).map(Some),
             None => Ok(None),
@@ -105,6 +126,7 @@ impl Eval {
                 None => Vec::new(),
             },
             params: self.parameters()?,
+            vars: self.variables()?,
             now,
         })
     }
@@ -112,28 +134,32 @@ impl Eval {
     fn parameters(&self) -> Result<Json, Failure> {
         let mut fields = serde_json::Map::new();
         for text in &self.params {
-            let Some((name, value)) = text.split_once('=') else {
-                return Err(Failure::new(
-                    failure::USAGE,
-                    format!("--param {text:?} has no '='"),
-                    "write it as NAME=VALUE",
-                ));
-            };
+            let (name, value) = assigned(text, "--param")?;
             let value = serde_json::from_str(value).unwrap_or_else(|_| Document::from(value));
             fields.insert(name.to_owned(), value);
         }
         Ok(Json::from(Document::Object(fields)))
     }
 
+    fn variables(&self) -> Result<Vec<(String, Json)>, Failure> {
+        let variable = |text: &String| {
+            let (name, value) = assigned(text, "--var")?;
+            let value = serde_json::from_str(value).map_err(|error| {
+                Failure::new(
+                    failure::USAGE,
+                    format!("--var {text:?}: {error}"),
+                    "a text is JSON in double quotes: --var 'name=\"text\"'",
+                )
+            })?;
+            Ok((name.to_owned(), value))
+        };
+        self.vars.iter().map(variable).collect()
+    }
+
     /// The expression is wrong: all that is.
     fn refused(&self, source: &Arc<Source>, problems: &[Problem]) -> Failure {
         if self.output == Output::Json {
-            let problem = &problems[0];
-            let Position { line, column } = place(source, &problem.span).position();
-            let mut answer = json!({"error": problem.message, "line": line, "column": column});
-            if let Some(help) = &problem.help {
-                answer["help"] = json!(help);
-            }
+            let answer = refusal(problems, source);
             say(&format!("{answer}\n"));
             return silent();
         }
@@ -153,39 +179,58 @@ impl Eval {
         evaluation: Evaluation<'_>,
         source: &Arc<Source>,
     ) -> Result<(), Failure> {
-        let Evaluation { result, next } = evaluation;
-        let reads = reads(program);
-        match (result, self.output) {
-            (Ok(value), Output::Json) => {
-                let next = next.map(|next| next.to_string());
-                let shown = Document::from(value.to_json());
-                let type_name = value.type_name();
-                let answer =
-                    json!({"type": type_name, "value": shown, "reads": reads, "next": next});
-                say(&format!("{answer}\n"));
-                Ok(())
-            }
-            (Ok(value), Output::Table) => {
-                say(&table(&value, &reads, program, next));
-                Ok(())
-            }
-            (Err(error), Output::Json) => {
-                let Position { line, column } = place(source, &error.span).position();
-                let unknown = json!({
-                    "error": error.message, "line": line, "column": column, "path": error.path,
-                });
-                say(&format!(
-                    "{}\n",
-                    json!({"unknown": unknown, "reads": reads})
-                ));
-                Err(silent())
-            }
-            (Err(error), Output::Table) => Err(unknown(source, &error)),
+        if self.output == Output::Json {
+            let failed = evaluation.result.is_err();
+            say(&format!("{}\n", answered(program, evaluation, source)));
+            return if failed { Err(silent()) } else { Ok(()) };
+        }
+        let value = evaluation.result.map_err(|error| unknown(source, &error))?;
+        say(&table(&value, &reads(program), program, evaluation.next));
+        Ok(())
+    }
+}
+
+/// Why there is no program, for a machine.
+fn refusal(problems: &[Problem], source: &Arc<Source>) -> Document {
+    let Some(problem) = problems.first() else {
+        return json!({"error": "the expression is wrong"});
+    };
+    let Position { line, column } = place(source, &problem.span).position();
+    let mut answer = json!({"error": problem.message, "line": line, "column": column});
+    if let Some(help) = &problem.help {
+        answer["help"] = json!(help);
+    }
+    answer
+}
+
+/// The answer, for a machine.
+fn answered(program: &Program, evaluation: Evaluation<'_>, source: &Arc<Source>) -> Document {
+    let reads = reads(program);
+    match evaluation.result {
+        Ok(value) => {
+            let next = evaluation.next.map(|next| next.to_string());
+            let shown = Document::from(value.to_json());
+            json!({"type": value.type_name(), "value": shown, "reads": reads, "next": next})
+        }
+        Err(error) => {
+            let Position { line, column } = place(source, &error.span).position();
+            let unknown = json!({
+                "error": error.message, "line": line, "column": column, "path": error.path,
+            });
+            json!({"unknown": unknown, "reads": reads})
         }
     }
 }
 
 impl Given {
+    /// The names of a rule, and those that are given besides.
+    fn environment(&self, strict: bool) -> Env {
+        let vars = self.vars.iter();
+        vars.fold(environment().strict(strict), |env, (name, _)| {
+            env.variable(name, Kind::Plain)
+        })
+    }
+
     fn bindings(&self) -> Bindings<'_> {
         let mut bindings = Bindings::new()
             .list("events", &self.events)
@@ -207,8 +252,22 @@ impl Given {
         if let Some(event) = self.events.first() {
             bindings = bindings.json("event", event);
         }
+        for (name, value) in &self.vars {
+            bindings = bindings.json(name, value);
+        }
         bindings
     }
+}
+
+/// `NAME=VALUE`.
+fn assigned<'t>(text: &'t str, option: &str) -> Result<(&'t str, &'t str), Failure> {
+    text.split_once('=').ok_or_else(|| {
+        Failure::new(
+            failure::USAGE,
+            format!("{option} {text:?} has no '='"),
+            "write it as NAME=VALUE",
+        )
+    })
 }
 
 /// The only document of a file.
