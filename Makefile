@@ -38,8 +38,12 @@ demo: testbin ## A database fails on a real API server; a page, a chat message a
 	@target/debug/demo target/debug/bellwether .
 
 .PHONY: bench
-bench: ## What an evaluation and a transition cost, and what an object keeps: a table
+bench: ## What an evaluation (beside cel-go's, if Go is there) and a transition cost: a table
 	$(CARGO) bench --locked --bench cel --bench engine
+
+.PHONY: oracle
+oracle: ## Ask Kubernetes' own CEL libraries again what tests/oracle compares with (needs Go)
+	@hack/oracle.sh
 
 .PHONY: deny
 deny: ## Licences, sources and duplicates of every dependency

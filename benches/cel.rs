@@ -2,13 +2,16 @@
 
 use bellwether::cel::{Bindings, Budget, Env, Json, Kind, Memo, PathIndex, PathSet, Terms};
 use std::hint::black_box;
+use std::io::{ErrorKind, Write as _};
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 const RULE: &str = r#"object.status.phase == "Failed" && oldObject.status.phase != "Failed" && object.status.conditions.exists(c, c.type == "Ready" && c.status == "False")"#;
 
-/// The median of several rounds, in nanoseconds, and the allocations of one run.
+/// Prints the median of several rounds, in nanoseconds, and the allocations of one run; gives the
+/// nanoseconds.
 #[expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
-fn measure(name: &str, mut run: impl FnMut()) {
+fn measure(name: &str, mut run: impl FnMut()) -> u128 {
     run();
     let allocations = allocation_counter::measure(&mut run).count_total;
     let start = Instant::now();
@@ -23,10 +26,52 @@ fn measure(name: &str, mut run: impl FnMut()) {
         })
         .collect();
     times.sort_unstable();
-    println!(
-        "{name:<52} {:>9} ns {allocations:>6} allocations",
-        times[10]
-    );
+    row(name, times[10], allocations);
+    times[10]
+}
+
+fn row(name: &str, nanoseconds: u128, allocations: u64) {
+    println!("{name:<52} {nanoseconds:>9} ns {allocations:>6} allocations");
+}
+
+/// What cel-go takes for the same rule over the same objects, measured now; `ours`: what we take
+/// to evaluate and to compile it.
+fn compare_with_go(ours: [u128; 2], object: &str, old: &str) {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/go");
+    let child = Command::new("go")
+        .args(["run", "."])
+        .current_dir(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn();
+    let mut child = match child {
+        Ok(child) => child,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            println!("cel-go: not measured, because go is not installed");
+            return;
+        }
+        Err(error) => panic!("go does not start: {error}"),
+    };
+    let rule = serde_json::Value::from(RULE);
+    let input = format!(r#"{{"rule":{rule},"object":{object},"oldObject":{old}}}"#);
+    let mut stdin = child.stdin.take().expect("it has a standard input");
+    stdin.write_all(input.as_bytes()).expect("it reads");
+    drop(stdin);
+    let output = child.wait_with_output().expect("it ends");
+    assert!(output.status.success(), "benches/go fails");
+    let lines = String::from_utf8(output.stdout).expect("it writes text");
+    for (line, ours) in lines.lines().zip(ours) {
+        let columns: Vec<&str> = line.split('\t').collect();
+        let number = |at: usize| -> u64 { columns[at].parse().expect("it writes numbers") };
+        let nanoseconds = number(1);
+        row(
+            &format!("cel-go: {}", columns[0]),
+            nanoseconds.into(),
+            number(2),
+        );
+        let tenths = u128::from(nanoseconds) * 10 / ours.max(1);
+        println!("  {}.{} times as long as ours", tenths / 10, tenths % 10);
+    }
 }
 
 /// An object of about 4 KB, as an API server sends it.
@@ -57,7 +102,7 @@ fn main() {
     let reads = program.reads("object").expect("it reads object");
     let (new_part, old_part) = (reads.project(&new), reads.project(&old));
     let bindings = Bindings::new().json("object", &new).json("oldObject", &old);
-    measure("the three-part rule, whole objects", || {
+    let evaluating = measure("the three-part rule, whole objects", || {
         let evaluation = program.evaluate(&bindings, &mut Budget::default());
         assert!(black_box(evaluation).result.is_ok());
     });
@@ -108,9 +153,10 @@ fn main() {
             black_box(evaluation.result.is_ok());
         }
     });
-    measure("compile the three-part rule", || {
+    let compiling = measure("compile the three-part rule", || {
         black_box(env().compile(RULE).is_ok());
     });
+    compare_with_go([evaluating, compiling], &text, &object("Running"));
 
     let seven = [
         "metadata.uid",

@@ -28,6 +28,7 @@ pub mod explain;
 pub mod json;
 mod library;
 pub mod map;
+mod members;
 mod node;
 mod parse;
 pub mod paths;

@@ -5,6 +5,8 @@
 pub mod check;
 pub mod crds;
 pub mod dry_run;
+pub mod eval;
+pub mod explain;
 pub mod failure;
 pub mod run;
 mod summary;
@@ -48,6 +50,8 @@ enum Command {
     Run(run::Run),
     DryRun(dry_run::DryRunArgs),
     Check(check::Check),
+    Eval(eval::Eval),
+    Explain(explain::Explain),
     Crds(crds::Crds),
 }
 
@@ -137,6 +141,8 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => blocking(run::run(&arguments, format)),
         Command::DryRun(arguments) => blocking(dry_run::run(&arguments)),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Eval(arguments) => eval::run(&arguments),
+        Command::Explain(arguments) => blocking(explain::run(&arguments)),
         Command::Crds(arguments) => {
             crds::run(&arguments);
             Ok(())

@@ -10,6 +10,7 @@
 pub mod blind;
 pub mod decide;
 pub mod effect;
+pub mod explain;
 pub mod observe;
 pub mod restore;
 pub mod status;

@@ -19,7 +19,7 @@ use crate::cel::{Json, PathSet, Program};
 use crate::config::{OnDelete, OnStartup};
 use crate::names::{ReceiverName, RuleName, Severity};
 
-pub use compile::{ViewReads, compile};
+pub use compile::{ViewReads, compile, environment};
 pub use moment::{Moment, Sight};
 pub use ruleset::{RuleSet, WatchedSource};
 

@@ -11,6 +11,7 @@ mod watch;
 use super::env::{Env, Problem};
 use super::error::ErrorKind;
 use super::library;
+use super::members::Members;
 use super::node::{Arithmetic, Comparison, Element, Entry, Negated, Node, Op, Slopes, Span};
 use super::parse::{Parsed, parse};
 use super::paths::PathSet;
@@ -262,7 +263,11 @@ impl<'e> Compiler<'e> {
                     return Part::null(token);
                 };
                 let sides = [self.used(a), self.used(b)];
-                Part::computed(Op::In(Box::new(sides)), span)
+                let members = match &sides[1].op {
+                    Op::Const(Value::List(list)) => Members::of(list.items()).map(Box::new),
+                    _ => None,
+                };
+                Part::computed(Op::In(Box::new(sides), members), span)
             }
             operators::INDEX | operators::OPT_INDEX | operators::OPT_SELECT => {
                 self.index(call, token)

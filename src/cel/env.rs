@@ -1,6 +1,7 @@
 //! [`Env`]: the names that an expression may read, and the way from its source to a [`Program`].
 
 use super::compile;
+use super::error::brief;
 use super::parse;
 use super::program::Program;
 use super::terms::Terms;
@@ -106,8 +107,14 @@ impl Env {
     /// # Errors
     /// All that is wrong with it, in the order of the source.
     pub fn compile(&self, source: &str) -> Result<Program, Vec<Problem>> {
-        parse::with_room(source, || {
+        let compiled = parse::with_room(source, || {
             compile::compile(self, source, compile::Tense::Now)
+        });
+        compiled.map_err(|mut problems| {
+            for problem in &mut problems {
+                problem.message = brief(std::mem::take(&mut problem.message));
+            }
+            problems
         })
     }
 }

@@ -36,3 +36,15 @@ pub enum ErrorKind {
     /// A call with an argument that the function refuses.
     Argument,
 }
+
+/// The longest message, in bytes: names and texts of an expression stand in them.
+const LONGEST_MESSAGE: usize = 400;
+
+/// A message that people read to its end.
+pub(super) fn brief(mut message: String) -> String {
+    if message.len() > LONGEST_MESSAGE {
+        message.truncate(message.floor_char_boundary(LONGEST_MESSAGE));
+        message.push('…');
+    }
+    message
+}

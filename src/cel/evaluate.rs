@@ -54,7 +54,7 @@ pub(super) fn eval<'a>(
         Op::Path(base, fields) => select::path(node, *base, fields, scope, m),
         Op::Root(root) => m.root(*root, node.span),
         Op::Local(up) => Ok(Scope::find(scope, *up)),
-        Op::And(_) | Op::Or(_) | Op::Not(_) | Op::Equal(..) | Op::Compare(..) | Op::In(_) => {
+        Op::And(_) | Op::Or(_) | Op::Not(_) | Op::Equal(..) | Op::Compare(..) | Op::In(..) => {
             logic::truth(node, scope, m).map(Value::Bool)
         }
         Op::Has(..) => logic::truth(node, scope, m).map(Value::Bool),

@@ -7,11 +7,13 @@
 pub mod conversions;
 pub mod encoders;
 pub mod escape;
+pub mod formats;
 pub mod lists;
 pub mod math;
 pub mod network;
 pub mod optionals;
 pub mod ordered;
+pub mod prepared;
 pub mod quantity;
 pub mod regex;
 pub mod semver;
@@ -71,7 +73,7 @@ pub struct Call<'m, 'a, 'b> {
 
 /// All functions by name. No two take the same number of arguments under one name.
 static FUNCTIONS: LazyLock<HashMap<&'static str, Vec<&'static Function>>> = LazyLock::new(|| {
-    let tables: [&'static [Function]; 16] = [
+    let tables: [&'static [Function]; 17] = [
         standard::FUNCTIONS,
         conversions::FUNCTIONS,
         strings::FUNCTIONS,
@@ -88,6 +90,7 @@ static FUNCTIONS: LazyLock<HashMap<&'static str, Vec<&'static Function>>> = Lazy
         ordered::FUNCTIONS,
         semver::FUNCTIONS,
         url::FUNCTIONS,
+        formats::FUNCTIONS,
     ];
     let mut functions: HashMap<_, Vec<&'static Function>> = HashMap::new();
     for function in tables.into_iter().flatten() {

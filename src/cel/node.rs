@@ -5,6 +5,7 @@
 
 use super::error::ErrorKind;
 use super::library::Function;
+use super::members::Members;
 use super::time::accessors::Part;
 use super::value::Value;
 use std::ops::Range;
@@ -64,7 +65,8 @@ pub enum Op {
     Cond(Box<[Node; 3]>),
     Equal(Box<[Node; 2]>, Negated),
     Compare(Box<[Node; 2]>, Comparison, Slopes),
-    In(Box<[Node; 2]>),
+    /// With the elements of a constant list as a set.
+    In(Box<[Node; 2]>, Option<Box<Members>>),
     Arithmetic(Box<[Node; 2]>, Arithmetic),
     Negate(Box<Node>),
     List(Box<[Element]>),
@@ -231,7 +233,7 @@ impl Node {
             Op::Cond(nodes) => nodes.iter().collect(),
             Op::Equal(nodes, _)
             | Op::Compare(nodes, ..)
-            | Op::In(nodes)
+            | Op::In(nodes, _)
             | Op::Arithmetic(nodes, _)
             | Op::Bind(nodes)
             | Op::OptionalMap(nodes, _)
@@ -268,7 +270,7 @@ impl Node {
             Op::Cond(nodes) => nodes.iter_mut().collect(),
             Op::Equal(nodes, _)
             | Op::Compare(nodes, ..)
-            | Op::In(nodes)
+            | Op::In(nodes, _)
             | Op::Arithmetic(nodes, _)
             | Op::Bind(nodes)
             | Op::OptionalMap(nodes, _)

@@ -8,9 +8,11 @@
 //! uses it pays the steps and bytes that it took. What depends on `now`, on a definition, or on a
 //! name that is not the same for all expressions is never shared.
 
+use super::library::prepared::Prepared;
 use super::node::{Base, LoopKind, Node, Op, Slopes};
 use super::program::{Budget, Name};
 use super::value::Value;
+use super::value::opaque::Opaque as _;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -36,7 +38,7 @@ impl Terms {
 fn number(node: &mut Node, shape: &mut Shape<'_>, numbers: &mut HashMap<Box<str>, u32>) {
     let is_condition = matches!(
         &node.op,
-        Op::Equal(..) | Op::Compare(..) | Op::In(_) | Op::Has(..) | Op::Loop(_) | Op::Matches(..)
+        Op::Equal(..) | Op::Compare(..) | Op::In(..) | Op::Has(..) | Op::Loop(_) | Op::Matches(..)
     );
     if is_condition {
         shape.text.clear();
@@ -93,7 +95,7 @@ impl Shape<'_> {
             Op::And(terms) => self.write(format_args!("and {}", terms.len())),
             Op::Or(terms) => self.write(format_args!("or {}", terms.len())),
             Op::Index(..) => self.write(format_args!("index")),
-            Op::In(_) => self.write(format_args!("in")),
+            Op::In(..) => self.write(format_args!("in")),
             Op::Not(_) => self.write(format_args!("not")),
             Op::Negate(_) => self.write(format_args!("negate")),
             Op::Cond(_) => self.write(format_args!("cond")),
@@ -138,7 +140,11 @@ impl Shape<'_> {
     /// The kind of a constant is part of it: `1` is not `1.0`.
     fn constant(&mut self, value: &Value<'static>) -> Option<()> {
         match value {
-            Value::Opaque(_) | Value::Optional(_) | Value::Map(_) => return None,
+            Value::Opaque(opaque) => {
+                let prepared = opaque.downcast::<Prepared>()?;
+                self.write(format_args!("const {}", prepared.to_json()));
+            }
+            Value::Optional(_) | Value::Map(_) => return None,
             Value::List(list) => {
                 self.write(format_args!("list {}", list.items().len()));
                 list.items()

@@ -51,12 +51,18 @@ pub fn parse_timestamp(text: &str) -> Option<Timestamp> {
     let zone = match rest.strip_prefix('.') {
         Some(fraction) => {
             let digits = fraction.bytes().take_while(u8::is_ascii_digit).count();
-            (1..=9).contains(&digits).then(|| &fraction[digits..])?
+            (digits > 0).then(|| &fraction[digits..])?
         }
         None => rest,
     };
+    let seconds = text.len() - zone.len();
     if zone != "Z" && !is_offset(zone) {
         return None;
+    }
+    // No more than nanoseconds are kept.
+    let kept = seconds.min(shape.len() + 10);
+    if kept < seconds {
+        return in_range(format!("{}{zone}", &text[..kept]).parse().ok()?);
     }
     in_range(text.parse().ok()?)
 }

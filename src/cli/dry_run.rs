@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 
 use super::failure::{self, Failure};
 use super::{ClusterArgs, FileArgs};
+use crate::dry_run::input::{Fact, InputError};
 use crate::dry_run::{DryRun, Row, input, report};
 use crate::live::clock::Clock;
 use crate::render::render;
@@ -92,41 +93,61 @@ pub async fn run(arguments: &DryRunArgs) -> Result<(), Failure> {
     let Some(file) = &arguments.from else {
         return arguments.live(&loaded, clock).await;
     };
-    let text = read(file)?;
-    let now = arguments.at.unwrap_or_else(|| clock.now());
-    let facts = input::read(&text, now).map_err(|errors| {
-        let lines = errors
-            .iter()
-            .map(|error| format!("error: {}:{error}", file.display()));
-        Failure {
-            exit: failure::CONFIGURATION,
-            report: lines.collect::<Vec<_>>().join("\n"),
-        }
-    })?;
-    let start = facts.first().map_or(now, |fact| fact.at);
-    if let Some(last) = facts
-        .last()
-        .filter(|fact| arguments.at.is_some() && fact.at > now)
-    {
-        return Err(Failure::new(
-            failure::USAGE,
-            format!(
-                "--at {now} lies before the last document, which is of {}",
-                last.at
-            ),
-            "leave --at out, or give a later moment",
-        ));
-    }
-    let cluster = arguments
-        .cluster
-        .cluster_name
-        .as_deref()
-        .unwrap_or_default();
-    let mut run = DryRun::new(&loaded, cluster, start);
-    run.play(&facts, arguments.at);
+    let facts = Facts::read(file, arguments.at, &mut clock)?;
+    let mut run = facts.play(&loaded, &arguments.cluster);
     let rows = arguments.print(&mut run);
+    warn_of_nothing(&run, file);
+    arguments.verdict(&rows)
+}
+
+/// What a file says happened.
+pub(super) struct Facts {
+    pub(super) all: Vec<Fact>,
+    start: Timestamp,
+    until: Option<Timestamp>,
+}
+
+impl Facts {
+    /// Reads a file; `at` is what time it is, if that was said.
+    pub(super) fn read(
+        file: &Path,
+        at: Option<Timestamp>,
+        clock: &mut Clock,
+    ) -> Result<Facts, Failure> {
+        let text = read(file, "--from")?;
+        let now = at.unwrap_or_else(|| clock.now());
+        let facts = input::read(&text, now).map_err(|errors| wrong(file, &errors))?;
+        let start = facts.first().map_or(now, |fact| fact.at);
+        if let Some(last) = facts.last().filter(|fact| at.is_some() && fact.at > now) {
+            return Err(Failure::new(
+                failure::USAGE,
+                format!(
+                    "--at {now} lies before the last document, which is of {}",
+                    last.at
+                ),
+                "leave --at out, or give a later moment",
+            ));
+        }
+        Ok(Facts {
+            all: facts,
+            start,
+            until: at,
+        })
+    }
+
+    /// Lets it happen.
+    pub(super) fn play<'l>(&self, loaded: &'l setup::Loaded, cluster: &ClusterArgs) -> DryRun<'l> {
+        let cluster = cluster.cluster_name.as_deref().unwrap_or_default();
+        let mut run = DryRun::new(loaded, cluster, self.start);
+        run.play(&self.all, self.until);
+        run
+    }
+}
+
+/// Says so if no rule watches anything that is in the file.
+pub(super) fn warn_of_nothing(run: &DryRun<'_>, file: &Path) {
     if run.engine.watched().is_empty() && run.alerts.is_empty() {
-        let watched = loaded.rules.sources.iter();
+        let watched = run.loaded().rules.sources.iter();
         let watched: Vec<&str> = watched.map(|one| one.key.as_str()).collect();
         eprintln!(
             "warning: nothing in {} is what the rules watch: {}",
@@ -134,35 +155,55 @@ pub async fn run(arguments: &DryRunArgs) -> Result<(), Failure> {
             watched.join(", ")
         );
     }
-    arguments.verdict(&rows)
+}
+
+/// A cluster whose streams have listed.
+pub(super) struct Listed<'l> {
+    pub(super) run: DryRun<'l>,
+    said: mpsc::Receiver<Signalled>,
+    _streams: Vec<stream::Watching>,
+}
+
+/// Connects, and waits until every stream has listed.
+pub(super) async fn listed<'l>(
+    loaded: &'l setup::Loaded,
+    arguments: &ClusterArgs,
+    clock: &mut Clock,
+) -> Result<Listed<'l>, Failure> {
+    let cluster = Cluster::connect(&arguments.address()).await?;
+    cluster.identity().await?;
+    let name = arguments.cluster_name.as_deref().unwrap_or(cluster.name());
+    let mut run = DryRun::new(loaded, name, clock.now());
+    let (signals, mut said) = mpsc::channel(1024);
+    let streams = loaded.rules.streams().into_iter();
+    let streams = streams
+        .map(|(source, paths)| {
+            let settings = WatchSettings::default();
+            stream::start(&cluster, source, &paths, settings, signals.clone())
+        })
+        .collect();
+    let deadline = tokio::time::Instant::now() + Duration::from_mins(1);
+    while !run.engine.is_ready() {
+        match tokio::time::timeout_at(deadline, said.recv()).await {
+            Ok(Some(signalled)) => run.observe(signalled),
+            Ok(None) | Err(_) => return Err(not_listed(&run)),
+        }
+    }
+    run.set_now(clock.now());
+    Ok(Listed {
+        run,
+        said,
+        _streams: streams,
+    })
 }
 
 impl DryRunArgs {
     async fn live(&self, loaded: &setup::Loaded, mut clock: Clock) -> Result<(), Failure> {
-        let cluster = Cluster::connect(&self.cluster.address()).await?;
-        cluster.identity().await?;
-        let name = self
-            .cluster
-            .cluster_name
-            .as_deref()
-            .unwrap_or(cluster.name());
-        let mut run = DryRun::new(loaded, name, clock.now());
-        let (signals, mut said) = mpsc::channel(1024);
-        let streams = loaded.rules.streams().into_iter();
-        let _streams: Vec<_> = streams
-            .map(|(source, paths)| {
-                let settings = WatchSettings::default();
-                stream::start(&cluster, source, &paths, settings, signals.clone())
-            })
-            .collect();
-        let deadline = tokio::time::Instant::now() + Duration::from_mins(1);
-        while !run.engine.is_ready() {
-            match tokio::time::timeout_at(deadline, said.recv()).await {
-                Ok(Some(signalled)) => run.observe(signalled),
-                Ok(None) | Err(_) => return Err(not_listed(&run)),
-            }
-        }
-        run.set_now(clock.now());
+        let Listed {
+            mut run,
+            mut said,
+            _streams,
+        } = listed(loaded, &self.cluster, &mut clock).await?;
         let mut rows = self.print(&mut run);
         if self.watch {
             rows = self.follow(&mut run, &mut clock, &mut said).await;
@@ -260,7 +301,7 @@ impl DryRunArgs {
 }
 
 /// Prints. A reader that has gone away (`| head`) has seen enough, which is no error.
-fn say(text: &str) {
+pub(super) fn say(text: &str) {
     let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
@@ -277,7 +318,19 @@ fn not_listed(run: &DryRun<'_>) -> Failure {
     }
 }
 
-fn read(file: &Path) -> Result<String, Failure> {
+/// A file that is wrong, line by line.
+pub(super) fn wrong(file: &Path, errors: &[InputError]) -> Failure {
+    let lines = errors
+        .iter()
+        .map(|error| format!("error: {}:{error}", file.display()));
+    Failure {
+        exit: failure::CONFIGURATION,
+        report: lines.collect::<Vec<_>>().join("\n"),
+    }
+}
+
+/// The text of a file that an option names; `-` is standard input.
+pub(super) fn read(file: &Path, option: &str) -> Result<String, Failure> {
     let mut text = String::new();
     let read = if file == Path::new("-") {
         std::io::stdin().read_to_string(&mut text).map(|_| ())
@@ -289,7 +342,7 @@ fn read(file: &Path) -> Result<String, Failure> {
         Err(error) => Err(Failure::new(
             failure::CONFIGURATION,
             format!("{}: {error}", file.display()),
-            "--from takes a file of YAML or JSON, or - for standard input",
+            &format!("{option} takes a file of YAML or JSON, or - for standard input"),
         )),
     }
 }

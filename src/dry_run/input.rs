@@ -104,6 +104,19 @@ pub fn read(text: &str, now: Timestamp) -> Result<Vec<Fact>, Vec<InputError>> {
     Ok(reader.facts)
 }
 
+/// The documents of a text as they stand in it, whatever they are.
+///
+/// # Errors
+/// Everything that is no JSON or YAML, in the order of its lines.
+pub fn plain(text: &str) -> Result<Vec<Json>, Vec<InputError>> {
+    let mut errors = Vec::new();
+    let documents = documents::read(text, &mut errors);
+    if errors.is_empty() {
+        return Ok(documents.into_iter().map(|d| Json::from(d.value)).collect());
+    }
+    Err(errors)
+}
+
 struct Reader {
     start: Timestamp,
     facts: Vec<Fact>,

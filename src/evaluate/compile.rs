@@ -239,7 +239,9 @@ impl<'a> Compiler<'a> {
 }
 
 /// What every expression may name.
-fn environment() -> Env {
+/// The names that the expressions of a rule may read.
+#[must_use]
+pub fn environment() -> Env {
     Env::new()
         .variable("object", Kind::Watched)
         .variable("oldObject", Kind::Watched)

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{Judgement, Rule, Verdict};
-use crate::cel::{Bindings, Budget, EvalError, Evaluation, Json, Memo, Program};
+use super::{Judgement, Rule, Trigger, Verdict};
+use crate::cel::{Bindings, Budget, EvalError, Evaluation, Json, Memo, Program, Tree};
 use crate::transition::{ChangeKind, Transition};
 
 /// One object at one moment.
@@ -66,6 +66,14 @@ impl<'a> Moment<'a> {
     }
 }
 
+/// Why a rule has the verdict that it has.
+#[derive(Clone, Debug)]
+pub struct Explanation {
+    /// Its condition, part by part.
+    pub tree: Tree,
+    pub judgement: Judgement,
+}
+
 /// The names that mean the same in all rules that look at one moment.
 pub(super) const SHARED: [&str; 6] = ["object", "oldObject", "event", "events", "change", "late"];
 
@@ -106,6 +114,18 @@ impl<'a, 'm> Sight<'a, 'm> {
             Err(error) => Verdict::Unknown(in_words(condition, &error)),
         };
         Judgement { verdict, next }
+    }
+
+    /// The condition of a rule (`when`, or `on`), part by part.
+    #[must_use]
+    pub fn explain(&mut self, rule: &'a Rule) -> Explanation {
+        let condition = match &rule.trigger {
+            Trigger::State { when, .. } => when,
+            Trigger::Occurrence { on, .. } => on,
+        };
+        let judgement = self.judge(rule, condition);
+        let tree = condition.explain(&self.moment.bindings_of(rule));
+        Explanation { tree, judgement }
     }
 }
 

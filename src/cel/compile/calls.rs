@@ -93,11 +93,36 @@ impl Compiler<'_> {
             })
             .collect();
         let node = Node::new(Op::Call(function, nodes.into()), span);
-        self.folded(Part {
+        let part = self.folded(Part {
             node,
             flow: flow.unwrap_or_default(),
             slope: 0,
-        })
+        });
+        self.prepared(part)
+    }
+
+    /// A call whose constant argument is made ready for its search.
+    fn prepared(&mut self, mut part: Part) -> Part {
+        let Op::Call(function, nodes) = &mut part.node.op else {
+            return part;
+        };
+        let Some(Node {
+            op: Op::Const(argument),
+            span,
+            ..
+        }) = nodes.get_mut(1)
+        else {
+            return part;
+        };
+        match library::prepared::prepare(function, argument) {
+            Some(Ok(ready)) => *argument = ready,
+            Some(Err(message)) if !self.env.strict => {
+                let at = *span;
+                return self.problem(at, message, None);
+            }
+            Some(Err(_)) | None => {}
+        }
+        part
     }
 
     /// Functions that are nodes of their own.

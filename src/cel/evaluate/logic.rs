@@ -63,8 +63,11 @@ fn decided<'a>(node: &'a Node, scope: Option<&Scope<'_, 'a>>, m: &mut Machine<'a
             let operand = eval(operand, scope, m)?;
             select::has(&operand, &field.name, node.span, m)
         }
-        Op::In(sides) => {
+        Op::In(sides, members) => {
             let needle = eval(&sides[0], scope, m)?;
+            if let Some(answer) = members.as_ref().and_then(|set| set.has(&needle)) {
+                return Ok(answer);
+            }
             // A list that stands in the expression is not even counted as used.
             if let Op::Const(Value::List(list)) = &sides[1].op {
                 m.charge(list.items().len() as u64 / 8, node.span)?;

@@ -1,7 +1,7 @@
 //! [`Machine`]: what an evaluation carries along: values of names, definitions evaluated so far,
 //! the budget, and when to look again.
 
-use super::super::error::{ErrorKind, EvalError};
+use super::super::error::{ErrorKind, EvalError, brief};
 use super::super::library::{Call, Function};
 use super::super::node::Span;
 use super::super::program::{Bindings, Budget, Code};
@@ -221,7 +221,7 @@ impl<'a, 'b> Machine<'a, 'b> {
     #[cold]
     #[expect(clippy::unused_self, reason = "called as its siblings are")]
     pub fn fault(&self, kind: ErrorKind, span: Span, message: impl Into<String>) -> Fault {
-        let message = message.into();
+        let message = brief(message.into());
         Box::new(EvalError {
             kind,
             message,

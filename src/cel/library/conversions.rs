@@ -105,9 +105,10 @@ fn to_uint<'a>(value: &Value<'a>) -> Converted<'a> {
         Value::Double(_) => out_of_range(value, "uint"),
         Value::Str(_) | Value::String(_) => {
             let text = value.as_str().unwrap_or_default();
-            text.parse()
-                .map(Value::Uint)
-                .or_else(|_| refused(text, "a uint"))
+            match text.parse() {
+                Ok(u) if !text.starts_with('+') => Ok(Value::Uint(u)),
+                _ => refused(text, "a uint"),
+            }
         }
         value if value.is_zero_of_any() => Ok(Value::Uint(0)),
         _ => no_overload(),
@@ -122,9 +123,7 @@ fn to_double<'a>(value: &Value<'a>) -> Converted<'a> {
         Value::Uint(u) => Ok(Value::Double(*u as f64)),
         Value::Str(_) | Value::String(_) => {
             let text = value.as_str().unwrap_or_default();
-            text.parse()
-                .map(Value::Double)
-                .or_else(|_| refused(text, "a double"))
+            parse_double(text).map_or_else(|| refused(text, "a double"), |d| Ok(Value::Double(d)))
         }
         value if value.is_zero_of_any() => Ok(Value::Double(0.0)),
         _ => no_overload(),
@@ -197,6 +196,9 @@ fn to_duration<'a>(value: &Value<'a>) -> Converted<'a> {
     }
 }
 
+/// The largest power of ten without an exponent.
+const MOST_PLAIN: i32 = 5;
+
 fn to_text<'a>(value: &Value<'a>) -> Converted<'a> {
     Ok(match value {
         Value::Str(_) | Value::String(_) => value.clone(),
@@ -224,10 +226,30 @@ fn to_text<'a>(value: &Value<'a>) -> Converted<'a> {
     })
 }
 
+/// Digits may be grouped by underscores; what is larger than every double is none.
+fn parse_double(text: &str) -> Option<f64> {
+    let grouped = text.contains('_');
+    let digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
+    let bytes = text.as_bytes();
+    let misplaced = |at: usize| {
+        !digit(at.checked_sub(1).and_then(|at| bytes.get(at))) || !digit(bytes.get(at + 1))
+    };
+    if grouped && text.match_indices('_').any(|(at, _)| misplaced(at)) {
+        return None;
+    }
+    let double: f64 = if grouped {
+        text.replace('_', "").parse().ok()?
+    } else {
+        text.parse().ok()?
+    };
+    let named = text.to_ascii_lowercase().contains("inf");
+    (named || !double.is_infinite()).then_some(double)
+}
+
 /// The shortest text that is this double again, with an exponent where it is very large or very
 /// small (Go's `%g`).
 #[must_use]
-pub fn double_text(double: f64) -> String {
+fn double_text(double: f64) -> String {
     if double.is_nan() {
         return "NaN".to_owned();
     }
@@ -239,7 +261,7 @@ pub fn double_text(double: f64) -> String {
         return scientific;
     };
     let exponent: i32 = exponent.parse().unwrap_or_default();
-    if double != 0.0 && (!(-4..21).contains(&exponent)) {
+    if double != 0.0 && (!(-4..=MOST_PLAIN).contains(&exponent)) {
         let sign = if exponent < 0 { '-' } else { '+' };
         return format!("{digits}e{sign}{:02}", exponent.abs());
     }

@@ -1,4 +1,4 @@
-//! Base64.
+//! Base64, and keys in a JSON patch.
 
 use super::{Call, Function};
 use crate::cel::error::ErrorKind;
@@ -8,6 +8,10 @@ use crate::cel::value::Value;
 pub const FUNCTIONS: &[Function] = &[
     Function::new("base64.encode", 1, encode),
     Function::new("base64.decode", 1, decode),
+    Function::new("jsonpatch.escapeKey", 1, |call| {
+        let key = call.text(0)?.replace('~', "~0").replace('/', "~1");
+        call.new_text(key)
+    }),
 ];
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -50,9 +54,12 @@ pub fn base64(bytes: &[u8]) -> String {
     text
 }
 
-/// The bytes of a text, padded or not.
+/// The bytes of a text, padded or not, in one line or several.
 #[must_use]
 pub fn from_base64(text: &str) -> Option<Vec<u8>> {
+    if text.contains(['\r', '\n']) {
+        return from_base64(&text.replace(['\r', '\n'], ""));
+    }
     let body = text.trim_end_matches('=');
     let padding = text.len() - body.len();
     let padded = padding == 0 || (padding <= 2 && text.len().is_multiple_of(4));

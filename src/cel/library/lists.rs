@@ -28,6 +28,7 @@ pub const FUNCTIONS: &[Function] = &[
     Function::new("x.max", 1, |call| extreme(call, Ordering::Greater)),
     Function::between("x.indexOf", 2, 3, |call| index_of(call, false)),
     Function::between("x.lastIndexOf", 2, 3, |call| index_of(call, true)),
+    Function::new("x.includes", 2, includes),
 ];
 
 fn all<'a>(list: &Items<'_, 'a>) -> Vec<Value<'a>> {
@@ -231,4 +232,20 @@ fn index_of<'a>(call: &mut Call<'_, 'a, '_>, last: bool) -> Outcome<'a> {
         }
     }
     Ok(Value::Int(place))
+}
+
+/// Whether a list has an element, or a value that is no list is this very one.
+fn includes<'a>(call: &mut Call<'_, 'a, '_>) -> Outcome<'a> {
+    let wanted = call.args[1].clone();
+    let Some(elements) = items(&call.args[0]) else {
+        let target = call.args[0].clone();
+        return call.equal(&target, &wanted).map(Value::Bool);
+    };
+    for at in 0..elements.len() {
+        call.charge(1)?;
+        if call.equal(&elements.get(at), &wanted)? {
+            return Ok(Value::Bool(true));
+        }
+    }
+    Ok(Value::Bool(false))
 }

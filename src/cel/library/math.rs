@@ -103,8 +103,8 @@ fn sign<'a>(call: &mut Call<'_, 'a, '_>) -> Outcome<'a> {
     match &call.args[0] {
         Value::Int(i) => Ok(Value::Int(i.signum())),
         Value::Uint(u) => Ok(Value::Uint(u64::from(*u > 0))),
-        // Zero and NaN are their own sign.
-        Value::Double(d) if *d == 0.0 || d.is_nan() => Ok(Value::Double(*d)),
+        Value::Double(d) if d.is_nan() => Ok(Value::Double(*d)),
+        Value::Double(d) if *d == 0.0 => Ok(Value::Double(0.0)),
         Value::Double(d) => Ok(Value::Double(d.signum())),
         value if value.is_zero_of_any() => Ok(Value::Int(0)),
         _ => Err(call.mismatch()),

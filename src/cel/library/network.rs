@@ -87,10 +87,7 @@ impl Opaque for Ip {
     }
 
     fn equals(&self, other: &dyn Opaque) -> bool {
-        // An IPv4 address is the same one in IPv6.
-        other
-            .downcast()
-            .is_some_and(|Ip(other)| other.to_canonical() == self.0.to_canonical())
+        other.downcast() == Some(self)
     }
 
     fn to_json(&self) -> Json {
@@ -147,11 +144,11 @@ fn refused(call: &Call<'_, '_, '_>, text: &str, what: &str) -> Fault {
     call.fail(ErrorKind::Conversion, format!("'{shown}' is not {what}"))
 }
 
-/// An address without a zone, and none of IPv4 written as IPv6.
+/// An address without a zone, and none of IPv4 in IPv6 (`::ffff:1.2.3.4`).
 fn parse_ip(text: &str) -> Option<Ip> {
     let ip: IpAddr = text.parse().ok()?;
-    let mapped_with_dots = text.contains(':') && text.contains('.');
-    (!mapped_with_dots).then_some(Ip(ip))
+    let mapped = matches!(ip, IpAddr::V6(ip) if ip.to_ipv4_mapped().is_some());
+    (!mapped).then_some(Ip(ip))
 }
 
 fn parse_cidr(text: &str) -> Option<Cidr> {

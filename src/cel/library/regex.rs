@@ -1,10 +1,14 @@
 //! Regular expressions (RE2's language): `find` and `findAll` of Kubernetes.
 
+mod re2;
+
+use super::prepared::{Prepared, prepared};
 use super::{Call, Function};
 use crate::cel::error::ErrorKind;
 use crate::cel::evaluate::{Fault, Outcome};
 use crate::cel::value::Value;
 use regex::{Regex, RegexBuilder};
+use std::borrow::Cow;
 
 pub const FUNCTIONS: &[Function] = &[
     Function::new("x.find", 2, find),
@@ -22,7 +26,10 @@ const COST: usize = 2_000;
 /// # Errors
 /// A sentence about the pattern.
 pub fn compiled(pattern: &str) -> Result<Regex, String> {
-    RegexBuilder::new(pattern)
+    let shown: String = pattern.chars().take(60).collect();
+    let refused = |reason: String| format!("'{shown}' is not a regular expression: {reason}");
+    let translated = re2::translated(pattern).map_err(refused)?;
+    RegexBuilder::new(&translated)
         .size_limit(LARGEST)
         .dfa_size_limit(LARGEST)
         .build()
@@ -35,15 +42,20 @@ pub fn compiled(pattern: &str) -> Result<Regex, String> {
                 regex::Error::CompiledTooBig(_) => "it is too large".to_owned(),
                 other => other.to_string(),
             };
-            format!("'{pattern}' is not a regular expression: {reason}")
+            refused(reason)
         })
 }
 
 /// The pattern in an argument.
-pub fn at_run_time(call: &mut Call<'_, '_, '_>, at: usize) -> Result<Regex, Fault> {
+pub fn at_run_time<'m>(call: &mut Call<'m, '_, '_>, at: usize) -> Result<Cow<'m, Regex>, Fault> {
+    if let Some(Prepared::Pattern(regex)) = prepared(&call.args[at]) {
+        return Ok(Cow::Borrowed(regex));
+    }
     let pattern = call.text(at)?;
     call.charge(COST + pattern.len())?;
-    compiled(pattern).map_err(|message| call.fail(ErrorKind::Argument, message))
+    compiled(pattern)
+        .map(Cow::Owned)
+        .map_err(|message| call.fail(ErrorKind::Argument, message))
 }
 
 fn find<'a>(call: &mut Call<'_, 'a, '_>) -> Outcome<'a> {

@@ -116,22 +116,29 @@ impl Opaque for Version {
     }
 }
 
-/// With `true` as second argument, as people write it: `v1`, `1.2`, `01.2.3`.
-fn normalised(text: &str) -> String {
+/// With `true` as second argument, as people write it: `v1`, `1.2`, `01.2.3`. A short version has
+/// nothing behind its numbers.
+fn normalised(text: &str) -> Option<String> {
     let text = text.strip_prefix('v').unwrap_or(text);
-    let end = text.find(['-', '+']).unwrap_or(text.len());
-    let (core, rest) = text.split_at(end);
-    let mut numbers: Vec<&str> = core
-        .split('.')
-        .map(|number| match number.trim_start_matches('0') {
-            "" if !number.is_empty() => "0",
-            trimmed => trimmed,
-        })
-        .collect();
-    while numbers.len() < 3 {
-        numbers.push("0");
+    let plain = |part: &str| {
+        let trimmed = part.trim_start_matches('0');
+        let zero = if trimmed.starts_with(|c: char| c.is_ascii_digit()) {
+            ""
+        } else {
+            "0"
+        };
+        if part.len() > 1 {
+            format!("{zero}{trimmed}")
+        } else {
+            part.to_owned()
+        }
+    };
+    let mut parts: Vec<String> = text.splitn(3, '.').map(plain).collect();
+    if parts.len() < 3 && parts.last().is_some_and(|last| last.contains(['+', '-'])) {
+        return None;
     }
-    numbers.join(".") + rest
+    parts.resize(3, "0".to_owned());
+    Some(parts.join("."))
 }
 
 fn parsed(call: &Call<'_, '_, '_>) -> Result<Option<Version>, Fault> {
@@ -141,7 +148,7 @@ fn parsed(call: &Call<'_, '_, '_>) -> Result<Option<Version>, Fault> {
         None => false,
     };
     Ok(if lenient {
-        Version::parse(&normalised(text))
+        normalised(text).and_then(|text| Version::parse(&text))
     } else {
         Version::parse(text)
     })
@@ -163,6 +170,6 @@ fn number<'a>(call: &mut Call<'_, 'a, '_>, at: usize) -> Outcome<'a> {
         Value::Opaque(opaque) => opaque.downcast::<Version>(),
         _ => None,
     }
-    .map(|version| Value::Int(i64::try_from(version.numbers[at]).unwrap_or(i64::MAX)))
+    .map(|version| Value::Int(version.numbers[at].cast_signed()))
     .ok_or_else(|| call.mismatch())
 }

@@ -1,5 +1,6 @@
 //! `size`, `type`, and the text functions of the standard.
 
+use super::prepared::{Prepared, prepared};
 use super::{Call, Function, regex, types};
 use crate::cel::evaluate::Outcome;
 use crate::cel::value::Value;
@@ -40,10 +41,14 @@ fn size<'a>(call: &mut Call<'_, 'a, '_>) -> Outcome<'a> {
     Ok(Value::Int(size as i64))
 }
 
-/// Of a text or, as in the Kubernetes libraries, of a range of addresses.
+/// Whether a text has another one in it.
 fn contains<'a>(call: &mut Call<'_, 'a, '_>) -> Outcome<'a> {
-    let (text, part) = (call.text(0)?, call.text(1)?);
+    let text = call.text(0)?;
     call.charge(text.len() / 64)?;
+    if let Some(Prepared::Text(finder)) = prepared(&call.args[1]) {
+        return Ok(Value::Bool(finder.find(text.as_bytes()).is_some()));
+    }
+    let part = call.text(1)?;
     Ok(Value::Bool(text.contains(part)))
 }
 

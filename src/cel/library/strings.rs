@@ -61,23 +61,32 @@ fn char_at<'a>(call: &mut Call<'_, 'a, '_>) -> Outcome<'a> {
 pub(super) fn index_of<'a>(call: &mut Call<'_, 'a, '_>, last: bool) -> Outcome<'a> {
     let (text, part) = (call.text(0)?, call.text(1)?);
     call.charge(text.len() / 16)?;
+    let length = text.chars().count() as i64;
     let from = if call.args.len() == 3 {
-        Some(call.int(2)?)
+        call.int(2)?
+    } else if last {
+        length
     } else {
-        None
+        0
     };
-    let byte = match from {
-        Some(from) => Some(byte_of(text, from).ok_or_else(|| beyond(call, from))?),
-        None => None,
+    if from < 0 {
+        return Err(beyond(call, from));
+    }
+    if part.is_empty() {
+        return Ok(Value::Int(from.min(length)));
+    }
+    let Some(byte) = byte_of(text, from) else {
+        return Ok(Value::Int(-1));
     };
     let found = if last {
+        if call.args.len() == 3 && from == length {
+            return Ok(Value::Int(-1));
+        }
         // The part may begin at the place at most, and reach beyond it.
-        let end = byte.map_or(text.len(), |byte| (byte + part.len()).min(text.len()));
-        let end = text.floor_char_boundary(end);
+        let end = text.floor_char_boundary((byte + part.len()).min(text.len()));
         text[..end].rfind(part)
     } else {
-        let start = byte.unwrap_or(0);
-        text[start..].find(part).map(|at| start + at)
+        text[byte..].find(part).map(|at| byte + at)
     };
     Ok(Value::Int(
         found.map_or(-1, |byte| text[..byte].chars().count() as i64),

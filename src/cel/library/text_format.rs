@@ -1,6 +1,5 @@
 //! `'%s is %d'.format([…])`.
 
-use super::conversions::double_text;
 use super::{Call, Function, types};
 use crate::cel::error::ErrorKind;
 use crate::cel::evaluate::{Fault, Outcome};
@@ -43,6 +42,10 @@ fn format<'a>(call: &mut Call<'_, 'a, '_>) -> Outcome<'a> {
         used += 1;
         clause(call, verb, precision, &value, &mut out)?;
         call.charge(1 + out.len() / 64)?;
+    }
+    if used < list.len() {
+        let message = format!("there are {} values for {used} clauses", list.len());
+        return Err(call.fail(ErrorKind::Argument, message));
     }
     out.push_str(rest);
     call.new_text(out)
@@ -121,9 +124,14 @@ fn special(double: f64) -> Option<&'static str> {
     }
 }
 
+/// Without an exponent.
+fn plain(double: f64) -> String {
+    special(double).map_or_else(|| double.to_string(), str::to_owned)
+}
+
 fn decimal(value: &Value<'_>) -> Option<String> {
     match value {
-        Value::Double(d) => special(*d).map(str::to_owned),
+        Value::Double(d) => Some(plain(*d)),
         value => integer(value).map(|(sign, n)| format!("{sign}{n}")),
     }
 }
@@ -134,12 +142,6 @@ fn double(value: &Value<'_>) -> Option<f64> {
         Value::Double(d) => Some(*d),
         Value::Int(i) => Some(*i as f64),
         Value::Uint(u) => Some(*u as f64),
-        Value::Str(_) | Value::String(_) => match value.as_str()? {
-            "NaN" => Some(f64::NAN),
-            "Infinity" => Some(f64::INFINITY),
-            "-Infinity" => Some(f64::NEG_INFINITY),
-            _ => None,
-        },
         value if value.is_zero_of_any() => Some(0.0),
         _ => None,
     }
@@ -224,15 +226,11 @@ fn scalar<'a>(call: &Call<'_, 'a, '_>, value: &Value<'a>) -> Result<String, Faul
         Value::Bool(b) => b.to_string(),
         Value::Int(i) => i.to_string(),
         Value::Uint(u) => u.to_string(),
-        Value::Double(d) => special(*d).map_or_else(|| double_text(*d), str::to_owned),
+        Value::Double(d) => plain(*d),
         Value::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
         Value::Timestamp(t) => time::format_timestamp(*t),
         Value::Duration(d) => time::format_seconds(*d),
         Value::Type(name) => (*name).to_owned(),
-        Value::Opaque(opaque) => match opaque.to_json() {
-            crate::cel::Json::String(text) => text.into(),
-            json => json.to_string(),
-        },
         other => match other.as_str() {
             Some(text) => text.to_owned(),
             None => {

@@ -33,6 +33,12 @@ pub fn of(value: &Value<'_>) -> &'static str {
         Value::Timestamp(_) => "google.protobuf.Timestamp",
         Value::Duration(_) => "google.protobuf.Duration",
         Value::Optional(_) => "optional_type",
+        Value::Opaque(opaque) => match opaque.type_name() {
+            "quantity" => "kubernetes.Quantity",
+            "semver" => "kubernetes.Semver",
+            "url" => "kubernetes.URL",
+            name => name,
+        },
         other => other.type_name(),
     }
 }

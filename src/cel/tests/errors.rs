@@ -44,6 +44,23 @@ fn unknown_names_and_functions_come_with_a_suggestion() {
 }
 
 #[test]
+fn a_message_is_short_however_long_the_names_in_it_are() {
+    let source = format!("object.{}()", "a".repeat(5_000));
+    for env in [env(), env().strict(true)] {
+        let message = match env.compile(&source) {
+            Err(problems) => problems[0].message.clone(),
+            Ok(program) => {
+                let object = json("{}");
+                let bindings = Bindings::new().json("object", &object);
+                let result = program.evaluate(&bindings, &mut Budget::default()).result;
+                result.expect_err("there is no such function").message
+            }
+        };
+        assert!(message.starts_with("there is no function aaa") && message.len() < 500);
+    }
+}
+
+#[test]
 fn constants_that_can_only_fail_are_refused() {
     insta::assert_snapshot!(problems("now > timestamp('soon')"), @"`timestamp('soon')`: 'soon' is not a time in RFC 3339, as in 2026-11-22T18:00:00Z");
     insta::assert_snapshot!(problems("age(object.t) > duration('5 minutes')"), @"`duration('5 minutes')`: '5 minutes' is not a duration, as in 1h30m or 20s");

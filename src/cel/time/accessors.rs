@@ -25,7 +25,7 @@ static ZONES: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundl
 /// A zone by its name (`Europe/Vienna`, `UTC`) or offset (`+01:00`, `-5:30`).
 #[must_use]
 pub fn zone(name: &str) -> Option<TimeZone> {
-    if name.is_empty() || name == "Z" || name.eq_ignore_ascii_case("utc") {
+    if name.is_empty() || name.eq_ignore_ascii_case("utc") {
         return Some(TimeZone::UTC);
     }
     let (sign, digits) = match name.as_bytes()[0] {
