@@ -84,11 +84,7 @@ impl Configuration {
 
     /// Reads what can be read of files and directories, for a check that goes on behind a mistake.
     /// What is wrong is added to `diagnostics`, and whoever runs a part must know that it is one.
-    pub fn read(
-        paths: &[PathBuf],
-        options: &LoadOptions,
-        diagnostics: &mut Diagnostics,
-    ) -> Self {
+    pub fn read(paths: &[PathBuf], options: &LoadOptions, diagnostics: &mut Diagnostics) -> Self {
         let sources = files::read(paths, diagnostics);
         load::load(&sources, options, diagnostics)
     }
