@@ -26,7 +26,7 @@ use failure::Failure;
 const EXIT_CODES: &str = "\
 Exit codes:
   0   all went well
-  1   the rules, receivers, templates or credentials have a problem
+  1   the rules, receivers, templates or credentials have a problem, or the expression of eval
   2   the command line is wrong
   3   something fires (dry-run --exit-code)
   4   the state file cannot be used

@@ -67,3 +67,23 @@ fn lists_and_patterns_are_those_of_kubernetes() {
         assert_eq!(eval(source), "true", "{source}");
     }
 }
+
+#[test]
+fn a_named_format_says_what_is_wrong_with_a_text() {
+    for source in [
+        "format.named('dns1123Label').value() == format.dns1123Label() && !format.named('x').hasValue()",
+        "!format.dns1123Label().validate('my-name').hasValue() && format.dns1123Label().validate('My').hasValue()",
+        "format.dns1123Label().validate('a.b').value() == ['must not contain dots']",
+        "!format.dns1123Subdomain().validate('a.b').hasValue() && !format.dns1035Label().validate('a1').hasValue()",
+        "!format.qualifiedName().validate('a.b/C').hasValue() && format.qualifiedName().validate('/').value().size() == 3",
+        "!format.dns1123LabelPrefix().validate('ab-').hasValue() && !format.labelValue().validate('').hasValue()",
+        "!format.uri().validate('https://a/b').hasValue() && format.uri().validate('a').hasValue()",
+        "!format.uuid().validate('123e4567-e89b-12d3-a456-426614174000').hasValue()",
+        "!format.byte().validate('aGk=').hasValue() && format.byte().validate('aGk').hasValue()",
+        "!format.date().validate('2024-02-29').hasValue() && format.date().validate('2023-02-29').hasValue()",
+        "!format.datetime().validate('2024-02-29T23:59:59Z').hasValue()",
+        "format.datetime().validate('2024-02-29T24:00:00Z').value() == ['invalid datetime']",
+    ] {
+        assert_eq!(eval(source), "true", "{source}");
+    }
+}

@@ -296,3 +296,59 @@ impl Reader<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::translated;
+
+    fn shown(patterns: &[&str]) -> String {
+        let lines = patterns.iter().map(|pattern| match translated(pattern) {
+            Ok(translated) => format!("{pattern} is {translated}"),
+            Err(error) => format!("{pattern}: {error}"),
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn what_means_something_else_is_written_otherwise() {
+        insta::assert_snapshot!(shown(&[
+            "^ab+c?$", r"\d\W", r"\bx", r"\Qa.b\Ec", "[]a]", "[[a&&b]", r"[\w-]", "[[:alpha:]_]", "a{2,3}", "a{,2}",
+            r"\pL\p{Greek}", r"\x{e9}\101", "(?i:a)(?P<n>b)", r"\<", "a*?",
+        ]), @r"
+        ^ab+c?$ is ^ab+c?$
+        \d\W is [0-9][^0-9A-Za-z_]
+        \bx is (?-u:\b)x
+        \Qa.b\Ec is a\x{2e}bc
+        []a] is [\x{5d}a]
+        [[a&&b] is [\x{5b}a\x{26}\x{26}b]
+        [\w-] is [[0-9A-Za-z_]\x{2d}]
+        [[:alpha:]_] is [[:alpha:]\x{5f}]
+        a{2,3} is a{2,3}
+        a{,2} is a\{,2\}
+        \pL\p{Greek} is \pL\p{Greek}
+        \x{e9}\101 is éA
+        (?i:a)(?P<n>b) is (?i:a)(?P<n>b)
+        \< is \x{3c}
+        a*? is a*?
+        ");
+    }
+
+    #[test]
+    fn what_re2_does_not_have_is_refused() {
+        insta::assert_snapshot!(shown(&[
+            "a**", "a{2}{3}", "a{1001}", "(?=a)", "(?x)a", r"\1", r"\Z", r"\u0061", "[a", r"a\", r"\x{110000}",
+        ]), @r"
+        a**: a repetition cannot be repeated
+        a{2}{3}: a repetition cannot be repeated
+        a{1001}: more than 1000 repetitions
+        (?=a): '(?=' has no meaning
+        (?x)a: '(?x' has no meaning
+        \1: '\1' has no meaning
+        \Z: '\Z' has no meaning
+        \u0061: '\u' has no meaning
+        [a: unclosed character class
+        a\: it ends in a backslash
+        \x{110000}: no such character
+        ");
+    }
+}
