@@ -143,13 +143,19 @@ impl Bridge {
 
     /// Waits until it has said this.
     pub async fn says(&self, text: &str) {
-        for _ in 0..200 {
-            if self.log().contains(text) {
+        self.says_again(text, 1).await;
+    }
+
+    /// Waits until it has said this so many times.
+    pub async fn says_again(&self, text: &str, times: usize) {
+        for _ in 0..400 {
+            if self.log().matches(text).count() >= times {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        panic!("it did not say {text:?} within 10 s: {}", self.log());
+        let log = self.log();
+        panic!("it did not say {text:?} {times} times within 20 s: {log}");
     }
 
     pub fn signal(&self, name: &str) {
