@@ -30,6 +30,29 @@ pub const FUNCTIONS: &[Function] = &[
     Function::between("x.lastIndexOf", 2, 3, |call| index_of(call, true)),
 ];
 
+pub const SIGNATURES: &str = "
+    lists.range(int) -> list<int>
+    x.slice(list<A>, int, int) -> list<A>
+    x.flatten(list<A>) -> list<dyn>
+    x.flatten(list<A>, int) -> list<dyn>
+    x.sort(list<A>) -> list<A>
+    x.distinct(list<A>) -> list<A>
+    x.reverse(list<A>) -> list<A>
+    x.reverse(string) -> string
+    x.first(list<A>) -> optional<A>
+    x.last(list<A>) -> optional<A>
+    x.isSorted(list<A>) -> bool
+    x.sum(list<A>) -> A
+    x.min(list<A>) -> A
+    x.max(list<A>) -> A
+    x.indexOf(list<A>, B) -> int
+    x.indexOf(string, string) -> int
+    x.indexOf(string, string, int) -> int
+    x.lastIndexOf(list<A>, B) -> int
+    x.lastIndexOf(string, string) -> int
+    x.lastIndexOf(string, string, int) -> int
+";
+
 fn all<'a>(list: &Items<'_, 'a>) -> Vec<Value<'a>> {
     (0..list.len()).map(|at| list.get(at)).collect()
 }
