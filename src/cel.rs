@@ -2,7 +2,8 @@
 //!
 //! In: the source of an expression and an [`Env`] that names what it may read; then, for each
 //! evaluation, [`Bindings`] from those names to borrowed [`Json`].
-//! Out: a [`Program`], which knows the paths it reads ([`PathSet`]), and for each evaluation an
+//! Out: a [`Program`], which knows the paths it reads ([`PathSet`]) and, given [`Types`] from a
+//! schema, what of it cannot work ([`Program::check`]); and for each evaluation an
 //! [`Evaluation`]: a [`Value`] or an [`EvalError`], and the moment at which time alone can
 //! change it.
 //!
@@ -20,6 +21,7 @@
 )]
 
 pub mod changed;
+pub mod check;
 mod compile;
 pub mod env;
 pub mod error;
@@ -36,12 +38,14 @@ mod program;
 pub mod project;
 mod terms;
 pub mod time;
+pub mod types;
 pub mod value;
 
 #[cfg(test)]
 mod tests;
 
 pub use changed::{Changes, PathIndex};
+pub use check::{Checked, Types};
 pub use env::{Env, Kind, Problem};
 pub use error::{ErrorKind, EvalError};
 pub use explain::Tree;
@@ -50,4 +54,5 @@ pub use map::Map;
 pub use paths::{PathError, PathSet};
 pub use program::{Bindings, Budget, Evaluation, Program};
 pub use terms::{Memo, Terms};
+pub use types::Type;
 pub use value::{Origin, Value};

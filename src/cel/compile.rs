@@ -62,6 +62,8 @@ struct Compiler<'e> {
     problems: Vec<Problem>,
     reads_now: bool,
     paths: Vec<(Span, String)>,
+    /// Calls of `dyn()`, which leave nothing else behind.
+    dynamic: Vec<Span>,
     depth: usize,
 }
 
@@ -86,6 +88,7 @@ impl<'e> Compiler<'e> {
             problems: Vec::new(),
             reads_now: false,
             paths: Vec::new(),
+            dynamic: Vec::new(),
             depth: 0,
         }
     }
@@ -113,6 +116,7 @@ impl<'e> Compiler<'e> {
             strict: self.env.strict,
             slope,
             paths: self.paths,
+            dynamic: self.dynamic,
         };
         Ok(Program {
             code: Arc::new(code),
@@ -425,7 +429,7 @@ fn constant(literal: &LiteralValue) -> Value<'static> {
 }
 
 /// The name most like another one, if it is like it at all.
-fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+pub(super) fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     let most = (name.len() / 3).max(1);
     known
         .map(|candidate| (library::strings::edits(name, candidate), candidate))

@@ -5,6 +5,7 @@
 //! operations that make new text, lists or maps do.
 
 mod arithmetic;
+mod coerce;
 mod logic;
 mod loops;
 mod machine;
@@ -194,6 +195,8 @@ fn time_part<'a>(
     m: &mut Machine<'a, '_>,
 ) -> Outcome<'a> {
     use time::accessors;
+    let read = coerce::time(time, span, m)?;
+    let time = read.as_ref().unwrap_or(time);
     if let (Value::Duration(duration), None) = (time, zone)
         && let Some(number) = accessors::of_duration(part, *duration)
     {

@@ -2,7 +2,8 @@
 //!
 //! A method is listed as `x.name`, its target is the first argument. Each file of `library/` is
 //! one library and exports its table; types are checked when a function runs, because most data
-//! has none before. An absent argument is the zero value of the type that is asked for.
+//! has none before, and by `check` where they are known ([`signature`]). An absent argument is the
+//! zero value of the type that is asked for.
 
 pub mod conversions;
 pub mod encoders;
@@ -18,6 +19,7 @@ pub mod quantity;
 pub mod regex;
 pub mod semver;
 pub mod sets;
+pub mod signature;
 pub mod standard;
 pub mod strings;
 pub mod text_format;

@@ -39,6 +39,8 @@ pub(super) struct Code {
     pub slope: i8,
     /// Which part of the source is which path, for messages.
     pub paths: Vec<(Span, String)>,
+    /// Parts that `dyn()` keeps from being checked.
+    pub dynamic: Vec<Span>,
 }
 
 #[derive(Clone, Debug)]

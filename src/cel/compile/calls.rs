@@ -70,9 +70,13 @@ impl Compiler<'_> {
         if let ("timestamp" | "duration" | "dyn", [part]) = (function.name, parts.as_slice())
             && (part.slope != 0 || function.name == "dyn")
         {
-            let Some(part) = parts.into_iter().next() else {
+            let Some(mut part) = parts.into_iter().next() else {
                 return Part::null(span);
             };
+            if function.name == "dyn" {
+                part.node.span = span;
+                self.dynamic.push(span);
+            }
             return part;
         }
         let only_size = matches!(function.name, "size" | "x.size");

@@ -13,7 +13,7 @@ use super::super::node::{Arithmetic, Span};
 use super::super::time;
 use super::super::value::Value;
 use super::super::value::equality::{items, zero_like};
-use super::{Fault, Machine, Outcome};
+use super::{Fault, Machine, Outcome, coerce};
 
 pub(super) fn apply<'a>(
     op: Arithmetic,
@@ -137,6 +137,9 @@ fn with_zero<'a>(
     span: Span,
     m: &mut Machine<'a, '_>,
 ) -> Outcome<'a> {
+    if let Some((a, b)) = coerce::operands(op, a, b, span, m)? {
+        return apply(op, &a, &b, span, m);
+    }
     match (a.is_zero_of_any(), b.is_zero_of_any()) {
         (true, true) => match op {
             Arithmetic::Divide | Arithmetic::Modulo => Err(by_zero(span, m)),

@@ -6,7 +6,7 @@ use super::super::error::ErrorKind;
 use super::super::node::{Comparison, Negated, Node, Op, Slopes, Span};
 use super::super::value::Value;
 use super::super::value::equality::{compare, entries, equal, items, same_scalar};
-use super::{Fault, Machine, Scope, eval, loops, select};
+use super::{Fault, Machine, Scope, coerce, eval, loops, select};
 use jiff::{SignedDuration, Timestamp};
 use std::cmp::Ordering;
 
@@ -132,10 +132,14 @@ fn ordered<'a>(
     span: Span,
     m: &mut Machine<'a, '_>,
 ) -> Truth {
+    let is_equality = matches!(comparison, Comparison::Equal | Comparison::NotEqual);
+    if !is_equality && let Some((a, b)) = coerce::sides(a, b, span, m)? {
+        return ordered(comparison, slopes, &a, &b, span, m);
+    }
     if slopes != Slopes::default() {
         solve(comparison, slopes, a, b, m);
     }
-    if matches!(comparison, Comparison::Equal | Comparison::NotEqual) {
+    if is_equality {
         return Ok(equals(a, b, span, m)? == (comparison == Comparison::Equal));
     }
     let Some(order) = compare(a, b) else {

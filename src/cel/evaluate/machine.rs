@@ -168,6 +168,12 @@ impl<'a, 'b> Machine<'a, 'b> {
         self.code.is_some_and(|code| code.strict)
     }
 
+    /// Whether text is used as the time that it says: in rules, not in CEL as specified, and not
+    /// in what the compiler computes.
+    pub fn lenient(&self) -> bool {
+        self.code.is_some_and(|code| !code.strict)
+    }
+
     /// Takes steps from the budget.
     #[inline]
     pub fn charge(&mut self, steps: u64, span: Span) -> Result<(), Fault> {

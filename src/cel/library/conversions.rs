@@ -26,6 +26,45 @@ pub const FUNCTIONS: &[Function] = &[
     }),
 ];
 
+pub const SIGNATURES: &str = "
+    int(int) -> int
+    int(uint) -> int
+    int(double) -> int
+    int(timestamp) -> int
+    int(string) -> int
+    uint(uint) -> uint
+    uint(int) -> uint
+    uint(double) -> uint
+    uint(string) -> uint
+    double(double) -> double
+    double(int) -> double
+    double(uint) -> double
+    double(string) -> double
+    bool(bool) -> bool
+    bool(string) -> bool
+    bytes(bytes) -> bytes
+    bytes(string) -> bytes
+    timestamp(timestamp) -> timestamp
+    timestamp(int) -> timestamp
+    timestamp(string) -> timestamp
+    duration(duration) -> duration
+    duration(int) -> duration
+    duration(string) -> duration
+    string(string) -> string
+    string(bool) -> string
+    string(int) -> string
+    string(uint) -> string
+    string(double) -> string
+    string(bytes) -> string
+    string(timestamp) -> string
+    string(duration) -> string
+    string(net.IP) -> string
+    string(net.CIDR) -> string
+    string(quantity) -> string
+    string(semver) -> string
+    string(url) -> string
+";
+
 /// Why a value cannot be converted. An empty message: no value of this type can.
 pub struct Refused(pub ErrorKind, pub String);
 

@@ -14,6 +14,11 @@ pub const FUNCTIONS: &[Function] = &[
     }),
 ];
 
+pub const SIGNATURES: &str = "
+    base64.encode(bytes) -> string
+    base64.decode(string) -> bytes
+";
+
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 fn encode<'a>(call: &mut Call<'_, 'a, '_>) -> Outcome<'a> {

@@ -31,6 +31,29 @@ pub const FUNCTIONS: &[Function] = &[
     Function::new("x.includes", 2, includes),
 ];
 
+pub const SIGNATURES: &str = "
+    lists.range(int) -> list<int>
+    x.slice(list<A>, int, int) -> list<A>
+    x.flatten(list<A>) -> list<dyn>
+    x.flatten(list<A>, int) -> list<dyn>
+    x.sort(list<A>) -> list<A>
+    x.distinct(list<A>) -> list<A>
+    x.reverse(list<A>) -> list<A>
+    x.reverse(string) -> string
+    x.first(list<A>) -> optional<A>
+    x.last(list<A>) -> optional<A>
+    x.isSorted(list<A>) -> bool
+    x.sum(list<A>) -> A
+    x.min(list<A>) -> A
+    x.max(list<A>) -> A
+    x.indexOf(list<A>, B) -> int
+    x.indexOf(string, string) -> int
+    x.indexOf(string, string, int) -> int
+    x.lastIndexOf(list<A>, B) -> int
+    x.lastIndexOf(string, string) -> int
+    x.lastIndexOf(string, string, int) -> int
+";
+
 fn all<'a>(list: &Items<'_, 'a>) -> Vec<Value<'a>> {
     (0..list.len()).map(|at| list.get(at)).collect()
 }

@@ -40,6 +40,41 @@ pub const FUNCTIONS: &[Function] = &[
     }),
 ];
 
+pub const SIGNATURES: &str = "
+    math.greatest(number...) -> dyn
+    math.greatest(list<A>) -> A
+    math.least(number...) -> dyn
+    math.least(list<A>) -> A
+    math.ceil(double) -> double
+    math.floor(double) -> double
+    math.round(double) -> double
+    math.trunc(double) -> double
+    math.isNaN(double) -> bool
+    math.isInf(double) -> bool
+    math.isFinite(double) -> bool
+    math.abs(int) -> int
+    math.abs(uint) -> uint
+    math.abs(double) -> double
+    math.sign(int) -> int
+    math.sign(uint) -> uint
+    math.sign(double) -> double
+    math.sqrt(int) -> double
+    math.sqrt(uint) -> double
+    math.sqrt(double) -> double
+    math.bitAnd(int, int) -> int
+    math.bitAnd(uint, uint) -> uint
+    math.bitOr(int, int) -> int
+    math.bitOr(uint, uint) -> uint
+    math.bitXor(int, int) -> int
+    math.bitXor(uint, uint) -> uint
+    math.bitNot(int) -> int
+    math.bitNot(uint) -> uint
+    math.bitShiftLeft(int, int) -> int
+    math.bitShiftLeft(uint, int) -> uint
+    math.bitShiftRight(int, int) -> int
+    math.bitShiftRight(uint, int) -> uint
+";
+
 /// The largest or smallest of the arguments, or of the only one if it is a list.
 fn extreme<'a>(call: &mut Call<'_, 'a, '_>, wanted: Ordering) -> Outcome<'a> {
     let list: Vec<Value<'a>> = match (call.args, items(&call.args[0])) {
@@ -70,9 +105,16 @@ fn extreme<'a>(call: &mut Call<'_, 'a, '_>, wanted: Ordering) -> Outcome<'a> {
     }
 }
 
+#[expect(clippy::cast_precision_loss, reason = "as double() has it")]
+fn as_double(int: i64) -> f64 {
+    int as f64
+}
+
 fn on_double<'a>(call: &mut Call<'_, 'a, '_>, f: fn(f64) -> f64) -> Outcome<'a> {
     match &call.args[0] {
         Value::Double(d) => Ok(Value::Double(f(*d))),
+        // A JSON number of a schema's `number` that happens to be whole.
+        Value::Int(i) if call.machine.lenient() => Ok(Value::Double(f(as_double(*i)))),
         value if value.is_zero_of_any() => Ok(Value::Double(0.0)),
         _ => Err(call.mismatch()),
     }
@@ -81,6 +123,7 @@ fn on_double<'a>(call: &mut Call<'_, 'a, '_>, f: fn(f64) -> f64) -> Outcome<'a> 
 fn test_double<'a>(call: &mut Call<'_, 'a, '_>, f: fn(f64) -> bool) -> Outcome<'a> {
     match &call.args[0] {
         Value::Double(d) => Ok(Value::Bool(f(*d))),
+        Value::Int(i) if call.machine.lenient() => Ok(Value::Bool(f(as_double(*i)))),
         value if value.is_zero_of_any() => Ok(Value::Bool(f(0.0))),
         _ => Err(call.mismatch()),
     }

@@ -70,6 +70,27 @@ pub const FUNCTIONS: &[Function] = &[
     }),
 ];
 
+pub const SIGNATURES: &str = "
+    ip(string) -> net.IP
+    isIP(string) -> bool
+    ip.isCanonical(string) -> bool
+    x.family(net.IP) -> int
+    x.isUnspecified(net.IP) -> bool
+    x.isLoopback(net.IP) -> bool
+    x.isLinkLocalMulticast(net.IP) -> bool
+    x.isLinkLocalUnicast(net.IP) -> bool
+    x.isGlobalUnicast(net.IP) -> bool
+    cidr(string) -> net.CIDR
+    isCIDR(string) -> bool
+    x.containsIP(net.CIDR, net.IP) -> bool
+    x.containsIP(net.CIDR, string) -> bool
+    x.containsCIDR(net.CIDR, net.CIDR) -> bool
+    x.containsCIDR(net.CIDR, string) -> bool
+    x.ip(net.CIDR) -> net.IP
+    x.masked(net.CIDR) -> net.CIDR
+    x.prefixLength(net.CIDR) -> int
+";
+
 /// An address.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Ip(IpAddr);

@@ -31,6 +31,16 @@ pub const FUNCTIONS: &[Function] = &[
     Function::new("x.unwrapOpt", 1, unwrap),
 ];
 
+pub const SIGNATURES: &str = "
+    optional.none() -> optional<dyn>
+    optional.of(A) -> optional<A>
+    optional.ofNonZeroValue(A) -> optional<A>
+    x.hasValue(optional<A>) -> bool
+    x.value(optional<A>) -> A
+    optional.unwrap(list<optional<A>>) -> list<A>
+    x.unwrapOpt(list<optional<A>>) -> list<A>
+";
+
 /// The values of a list of optionals, without the empty ones.
 fn unwrap<'a>(call: &mut Call<'_, 'a, '_>) -> Outcome<'a> {
     let list = call.list(0)?;

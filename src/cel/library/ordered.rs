@@ -15,6 +15,15 @@ pub const FUNCTIONS: &[Function] = &[
     Function::new("x.compareTo", 2, compare_to),
 ];
 
+pub const SIGNATURES: &str = "
+    x.isLessThan(quantity, quantity) -> bool
+    x.isLessThan(semver, semver) -> bool
+    x.isGreaterThan(quantity, quantity) -> bool
+    x.isGreaterThan(semver, semver) -> bool
+    x.compareTo(quantity, quantity) -> int
+    x.compareTo(semver, semver) -> int
+";
+
 fn order(call: &Call<'_, '_, '_>) -> Result<Ordering, Fault> {
     match (&call.args[0], &call.args[1]) {
         (Value::Opaque(a), Value::Opaque(b)) => a.compare(&**b),

@@ -53,6 +53,19 @@ pub const FUNCTIONS: &[Function] = &[
     Function::new("x.sub", 2, |call| sum(call, true)),
 ];
 
+pub const SIGNATURES: &str = "
+    quantity(string) -> quantity
+    isQuantity(string) -> bool
+    x.sign(quantity) -> int
+    x.isInteger(quantity) -> bool
+    x.asInteger(quantity) -> int
+    x.asApproximateFloat(quantity) -> double
+    x.add(quantity, quantity) -> quantity
+    x.add(quantity, int) -> quantity
+    x.sub(quantity, quantity) -> quantity
+    x.sub(quantity, int) -> quantity
+";
+
 const ONE: i128 = 1_000_000_000;
 
 /// A number with nine digits after the point, which is what Kubernetes keeps.

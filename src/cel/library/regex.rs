@@ -15,6 +15,12 @@ pub const FUNCTIONS: &[Function] = &[
     Function::between("x.findAll", 2, 3, find_all),
 ];
 
+pub const SIGNATURES: &str = "
+    x.find(string, string) -> string
+    x.findAll(string, string) -> list<string>
+    x.findAll(string, string, int) -> list<string>
+";
+
 /// What a compiled pattern may take.
 const LARGEST: usize = 1 << 20;
 

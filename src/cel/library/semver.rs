@@ -20,6 +20,16 @@ pub const FUNCTIONS: &[Function] = &[
     Function::new("x.patch", 1, |call| number(call, 2)),
 ];
 
+pub const SIGNATURES: &str = "
+    semver(string) -> semver
+    semver(string, bool) -> semver
+    isSemver(string) -> bool
+    isSemver(string, bool) -> bool
+    x.major(semver) -> int
+    x.minor(semver) -> int
+    x.patch(semver) -> int
+";
+
 /// A version. Its build part has no order.
 #[derive(Clone, Debug, PartialEq)]
 struct Version {

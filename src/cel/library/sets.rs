@@ -14,6 +14,12 @@ pub const FUNCTIONS: &[Function] = &[
     Function::new("sets.intersects", 2, intersects),
 ];
 
+pub const SIGNATURES: &str = "
+    sets.contains(list<A>, list<B>) -> bool
+    sets.equivalent(list<A>, list<B>) -> bool
+    sets.intersects(list<A>, list<B>) -> bool
+";
+
 /// Whether each element of one list is in the other one.
 fn covers(call: &mut Call<'_, '_, '_>, outer: usize, inner: usize) -> Result<bool, Fault> {
     for at in 0..call.list(inner)?.len() {

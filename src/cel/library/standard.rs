@@ -22,6 +22,24 @@ pub const FUNCTIONS: &[Function] = &[
     Function::new("matches", 2, matches),
 ];
 
+pub const SIGNATURES: &str = "
+    size(string) -> int
+    size(bytes) -> int
+    size(list<A>) -> int
+    size(map<A, B>) -> int
+    x.size(string) -> int
+    x.size(bytes) -> int
+    x.size(list<A>) -> int
+    x.size(map<A, B>) -> int
+    type(A) -> type
+    dyn(A) -> dyn
+    x.contains(string, string) -> bool
+    x.startsWith(string, string) -> bool
+    x.endsWith(string, string) -> bool
+    x.matches(string, string) -> bool
+    matches(string, string) -> bool
+";
+
 #[expect(
     clippy::cast_possible_wrap,
     reason = "no text or list is longer than i64::MAX"

@@ -29,6 +29,22 @@ pub const FUNCTIONS: &[Function] = &[
     }),
 ];
 
+pub const SIGNATURES: &str = "
+    x.charAt(string, int) -> string
+    x.join(list<string>) -> string
+    x.join(list<string>, string) -> string
+    x.lowerAscii(string) -> string
+    x.upperAscii(string) -> string
+    x.replace(string, string, string) -> string
+    x.replace(string, string, string, int) -> string
+    x.split(string, string) -> list<string>
+    x.split(string, string, int) -> list<string>
+    x.substring(string, int) -> string
+    x.substring(string, int, int) -> string
+    x.trim(string) -> string
+    strings.quote(string) -> string
+";
+
 /// The byte where a character begins; the length of the text counts as a place too.
 fn byte_of(text: &str, at: i64) -> Option<usize> {
     let at = usize::try_from(at).ok()?;

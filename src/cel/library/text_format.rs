@@ -10,6 +10,10 @@ use std::fmt::Write as _;
 
 pub const FUNCTIONS: &[Function] = &[Function::new("x.format", 2, format)];
 
+pub const SIGNATURES: &str = "
+    x.format(string, list<A>) -> string
+";
+
 /// The most digits after the point.
 const MOST_DIGITS: usize = 100;
 

@@ -39,6 +39,17 @@ pub const FUNCTIONS: &[Function] = &[
     Function::new("x.getQuery", 1, query),
 ];
 
+pub const SIGNATURES: &str = "
+    url(string) -> url
+    isURL(string) -> bool
+    x.getScheme(url) -> string
+    x.getHost(url) -> string
+    x.getHostname(url) -> string
+    x.getPort(url) -> string
+    x.getEscapedPath(url) -> string
+    x.getQuery(url) -> map<string, list<string>>
+";
+
 /// Whether a text is an absolute URL or path.
 pub fn is_url(text: &str) -> bool {
     Url::parse_request(text).is_some()

@@ -13,6 +13,11 @@ pub const FUNCTIONS: &[Function] = &[
     Function::new("diff", 2, diff),
 ];
 
+pub const SIGNATURES: &str = "
+    condition(map<string, A>, string) -> dyn
+    diff(A, B) -> list<map<string, dyn>>
+";
+
 /// The most differences that `diff` lists.
 const MOST_DIFFERENCES: usize = 100;
 
