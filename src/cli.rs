@@ -96,6 +96,7 @@ impl FileArgs {
             params: self.params.clone(),
             own_namespace,
             assume_held: false,
+            crds: Vec::new(),
         }
     }
 }

@@ -5,6 +5,7 @@
 //! credential is resolved, no cluster is asked.
 
 mod policy;
+pub mod schemas;
 mod templates;
 mod view;
 
@@ -19,6 +20,7 @@ use crate::evaluate::{RuleSet, compile};
 use crate::names::ReceiverName;
 use crate::notify::Policy;
 use crate::render::Format;
+use schemas::Schemas;
 
 /// Where the files are, and what the command line changes of them.
 #[derive(Clone, Debug, Default)]
@@ -33,6 +35,8 @@ pub struct Files {
     pub own_namespace: Option<String>,
     /// Every `for` counts as elapsed.
     pub assume_held: bool,
+    /// Files and directories of CRDs: expressions and templates are checked against their schemas.
+    pub crds: Vec<PathBuf>,
 }
 
 /// The user's documents, compiled and checked against each other.
@@ -42,6 +46,7 @@ pub struct Loaded {
     pub rules: Arc<RuleSet>,
     pub policies: Vec<Policy>,
     pub formats: BTreeMap<ReceiverName, Format>,
+    pub schemas: Schemas,
 }
 
 /// Loads, compiles and checks everything.
@@ -76,11 +81,15 @@ pub fn load(files: &Files) -> Result<Loaded, Diagnostics> {
         let own = texts.get(&rule.name).into_iter().flatten();
         view::reads(rule, own.chain(of_receivers.map(|template| &**template)))
     };
-    let rules = compile(&configuration, &receivers_of, &view_of);
+    let schemas = Schemas::read(&files.crds, &mut problems);
+    let types_of = |rule: &Rule| schemas.of(rule);
+    view::check(&configuration, &texts, &types_of, &mut problems);
+    let rules = compile(&configuration, &receivers_of, &view_of, &types_of);
     match rules {
         Ok(rules) if !problems.has_errors() => Ok(Loaded {
             rules: Arc::new(rules),
             policies: configuration.receivers.iter().map(policy::of).collect(),
+            schemas,
             formats,
             configuration,
         }),

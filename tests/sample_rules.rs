@@ -22,7 +22,7 @@ fn rules() -> RuleSet {
             .map(|receiver| receiver.name.clone())
             .collect()
     };
-    evaluate::compile(&configuration, &names, &|_| ViewReads::default())
+    evaluate::compile(&configuration, &names, &|_| ViewReads::default(), &|_| None)
         .unwrap_or_else(|problems| panic!("{problems}"))
 }
 

@@ -118,8 +118,8 @@ impl<'p> Checker<'p> {
             Op::Root(_) | Op::Local(_) | Op::Path(..) | Op::Select(..) | Op::Has(..) => {
                 self.name(node)
             }
-            Op::Index(operand, index) => self.index(operand, index),
-            Op::OptionalIndex(operand, index) => match self.index(operand, index) {
+            Op::Index(operand, index) => self.index(operand, index, node.span),
+            Op::OptionalIndex(operand, index) => match self.index(operand, index, node.span) {
                 of @ Type::Optional(_) => of,
                 of => Type::optional(of),
             },
@@ -140,7 +140,7 @@ impl<'p> Checker<'p> {
             }
             Op::Equal(sides, _) => self.equality(sides, node.span),
             Op::Compare(sides, comparison, _) => self.comparison(sides, *comparison, node.span),
-            Op::In(sides) => self.membership(sides, node.span),
+            Op::In(sides, _) => self.membership(sides, node.span),
             Op::Arithmetic(sides, op) => self.arithmetic(sides, *op, node.span),
             Op::Negate(inner) => self.negation(inner, node.span),
             Op::List(elements) => {
@@ -157,7 +157,10 @@ impl<'p> Checker<'p> {
                     types.push((self.of(&entry.key), value));
                 }
                 let keys = Type::join_all(types.iter().map(|(key, _)| key.clone()));
-                Type::map(keys, Type::join_all(types.into_iter().map(|(_, value)| value)))
+                Type::map(
+                    keys,
+                    Type::join_all(types.into_iter().map(|(_, value)| value)),
+                )
             }
             _ => self.rare(node),
         }
@@ -259,15 +262,19 @@ impl<'p> Checker<'p> {
     fn negation(&mut self, inner: &'p Node, span: Span) -> Type {
         match self.of(inner) {
             of @ (Type::Int | Type::Double | Type::Number | Type::Dyn) => of,
-            other => self.problem(span.range(), format!("- cannot take {}", other.article()), None),
+            other => self.problem(
+                span.range(),
+                format!("- cannot take {}", other.article()),
+                None,
+            ),
         }
     }
 
     fn time_part(&mut self, args: &'p [Node], span: Span) -> Type {
         let types: Vec<Type> = args.iter().map(|arg| self.of(arg)).collect();
-        let is_time = types.first().is_none_or(|of| {
-            Type::Timestamp.takes(of) || Type::Duration.takes(of)
-        });
+        let is_time = types
+            .first()
+            .is_none_or(|of| Type::Timestamp.takes(of) || Type::Duration.takes(of));
         if !is_time {
             let message = format!("a time is expected here, not {}", types[0].article());
             let help = format!("write timestamp({})", self.text(args[0].span));

@@ -133,6 +133,15 @@ impl PathSet {
         self.root.covers(&other.root)
     }
 
+    /// The paths step by step.
+    pub(super) fn steps(&self) -> Vec<Vec<Step>> {
+        let paths = self.paths().into_iter();
+        paths
+            .filter_map(|path| parse(&path).ok())
+            .map(|(steps, _)| steps)
+            .collect()
+    }
+
     /// The paths as text, sorted.
     #[must_use]
     pub fn paths(&self) -> Vec<String> {

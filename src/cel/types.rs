@@ -10,7 +10,7 @@ pub mod schema;
 
 use super::compile::nearest;
 use super::json::Json;
-use super::paths::Step;
+use super::paths::{PathSet, Step};
 use super::value::Value;
 use super::value::equality::{entries, items};
 use std::fmt;
@@ -65,6 +65,8 @@ pub struct Object {
 /// A path that leads nowhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Nowhere {
+    /// The name that is not there.
+    pub name: String,
     /// `no field 'phse' in DatabaseInstance.status, did you mean 'phase'?`
     pub message: String,
     /// What there is instead, where no name is near.
@@ -90,7 +92,10 @@ impl Object {
     /// # Errors
     /// There is no such field.
     pub fn field(&self, name: &str) -> Result<Type, Nowhere> {
-        match self.fields.binary_search_by(|(known, _)| (**known).cmp(name)) {
+        match self
+            .fields
+            .binary_search_by(|(known, _)| (**known).cmp(name))
+        {
             Ok(at) => Ok(self.fields[at].1.clone()),
             Err(_) if self.open => Ok(Type::Dyn),
             Err(_) => Err(self.nowhere(name)),
@@ -102,10 +107,12 @@ impl Object {
         let message = format!("no field '{name}' in {}", self.name);
         match nearest(name, names()) {
             Some(near) => Nowhere {
+                name: name.to_owned(),
                 message: format!("{message}, did you mean '{near}'?"),
                 help: None,
             },
             None => Nowhere {
+                name: name.to_owned(),
                 message,
                 help: Some(match self.fields.is_empty() {
                     true => "it has none".to_owned(),
@@ -165,7 +172,9 @@ impl Type {
             Json::String(_) => Type::String,
             Json::List(list) => {
                 let name = format!("{name}[]");
-                Type::list(Type::join_all(list.iter().map(|json| Type::of_json(&name, json))))
+                Type::list(Type::join_all(
+                    list.iter().map(|json| Type::of_json(&name, json)),
+                ))
             }
             Json::Map(map) => {
                 let field = |(key, json): &(Arc<str>, Json)| {
@@ -226,13 +235,17 @@ impl Type {
                 (Type::List(of), Step::Each) => (*of).clone(),
                 // A loop over the fields of an object.
                 (Type::Object(_) | Type::Optional(_), _) => return Ok(Type::Dyn),
-                (other, step) => {
-                    let what = match step {
-                        Step::Field(name) => format!("{} has no field '{name}'", other.article()),
-                        Step::Each => format!("{} has no items", other.article()),
-                    };
+                (other, Step::Field(name)) => {
                     return Err(Nowhere {
-                        message: what,
+                        name: name.to_string(),
+                        message: format!("{} has no field '{name}'", other.article()),
+                        help: None,
+                    });
+                }
+                (other, Step::Each) => {
+                    return Err(Nowhere {
+                        name: String::new(),
+                        message: format!("{} has no items", other.article()),
                         help: None,
                     });
                 }
@@ -241,8 +254,16 @@ impl Type {
         Ok(at)
     }
 
+    /// The paths of a set that lead nowhere.
+    #[must_use]
+    pub fn missing(&self, paths: &PathSet) -> Vec<Nowhere> {
+        let steps = paths.steps().into_iter();
+        steps.filter_map(|steps| self.walk(&steps).err()).collect()
+    }
+
     /// In a sentence: `a list`, `an int`.
-    pub(super) fn article(&self) -> String {
+    #[must_use]
+    pub fn article(&self) -> String {
         let name = self.word();
         let article = match name.starts_with(['a', 'i', 'o']) {
             true => "an",
@@ -294,7 +315,8 @@ mod tests {
     use super::*;
 
     fn params() -> Type {
-        let json = r#"{"hold": "5m", "limits": {"cpu": 2}, "names": ["a", "b"], "mixed": [1, "a"]}"#;
+        let json =
+            r#"{"hold": "5m", "limits": {"cpu": 2}, "names": ["a", "b"], "mixed": [1, "a"]}"#;
         Type::of_json("params", &serde_json::from_str(json).expect("JSON"))
     }
 

@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 
 use super::moment::SHARED;
 use super::{Occasion, Rule, RuleSet, Texts, Trigger, View};
-use crate::cel::{Env, Json, Kind, PathSet, Problem, Program, Terms};
+use crate::cel::{Env, Json, Kind, PathSet, Problem, Program, Terms, Type, Types};
 use crate::config::{self, Configuration, Text};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::names::{ReceiverName, RuleName};
@@ -25,7 +25,7 @@ pub struct ViewReads {
     pub variables: BTreeSet<String>,
 }
 
-/// Compiles all rules.
+/// Compiles all rules, and checks those of whose objects the type is known.
 ///
 /// # Errors
 /// Every mistake of every expression, each at its place.
@@ -33,12 +33,15 @@ pub fn compile(
     configuration: &Configuration,
     receivers_of: &dyn Fn(&config::Rule) -> Vec<ReceiverName>,
     view_of: &dyn Fn(&config::Rule) -> ViewReads,
+    types_of: &dyn Fn(&config::Rule) -> Option<Type>,
 ) -> Result<RuleSet, Diagnostics> {
     let mut diagnostics = Diagnostics::default();
     let mut rules = Vec::new();
     let environment = environment().sharing(&Terms::default(), &SHARED);
     for document in &configuration.rules {
-        let mut compiler = Compiler::new(document, environment.clone(), &mut diagnostics);
+        let env = environment.clone();
+        let types = types_of(document).map(|of| types(document, &of));
+        let mut compiler = Compiler::new(document, env, types, &mut diagnostics);
         if let Some(rule) = compiler.rule(receivers_of(document), &view_of(document)) {
             rules.push((rule, sources(document)));
         }
@@ -76,22 +79,32 @@ fn sources(document: &config::Rule) -> Vec<Source> {
 struct Compiler<'a> {
     document: &'a config::Rule,
     env: Env,
+    /// What the names stand for, if the type of the objects is known.
+    types: Option<Types>,
     variables: Vec<(Arc<str>, Program)>,
     diagnostics: &'a mut Diagnostics,
     failed: bool,
 }
 
 impl<'a> Compiler<'a> {
-    fn new(document: &'a config::Rule, env: Env, diagnostics: &'a mut Diagnostics) -> Self {
+    fn new(
+        document: &'a config::Rule,
+        env: Env,
+        types: Option<Types>,
+        diagnostics: &'a mut Diagnostics,
+    ) -> Self {
         let mut compiler = Self {
             document,
             env,
+            types,
             variables: Vec::new(),
             diagnostics,
             failed: false,
         };
         for variable in &document.spec.variables {
-            if let Some(program) = compiler.expression(&variable.expression) {
+            if let Some((program, of)) = compiler.checked(&variable.expression) {
+                let name = format!("variables.{}", variable.name);
+                compiler.types = compiler.types.take().map(|types| types.with(&name, of));
                 compiler.env =
                     std::mem::take(&mut compiler.env).define("variables", &variable.name, &program);
                 let name = Arc::from(variable.name.as_str());
@@ -158,17 +171,17 @@ impl<'a> Compiler<'a> {
     fn trigger(&mut self) -> Option<Trigger> {
         let spec = &self.document.spec;
         if let Some(text) = &spec.when {
-            let when = self.expression(text)?;
+            let when = self.condition(text)?;
             self.refuse(text, &when, "`when`", &["event", "oldObject", "change"]);
             let reads_events = reads(&when, "events");
             return Some(Trigger::State { when, reads_events });
         }
         let text = spec.on.as_ref()?;
-        let on = self.expression(text)?;
+        let on = self.condition(text)?;
         let until = match &spec.until {
             None => None,
             Some(text) => {
-                let until = self.expression(text)?;
+                let until = self.condition(text)?;
                 self.refuse(text, &until, "`until`", &["event", "oldObject", "change"]);
                 Some(until)
             }
@@ -199,8 +212,36 @@ impl<'a> Compiler<'a> {
     }
 
     fn expression(&mut self, text: &Text) -> Option<Program> {
+        self.checked(text).map(|(program, _)| program)
+    }
+
+    /// An expression that must be true or false.
+    fn condition(&mut self, text: &Text) -> Option<Program> {
+        let (program, of) = self.checked(text)?;
+        if !of.may_be_bool() {
+            let problem = Problem {
+                span: 0..program.source().len(),
+                message: format!("this is {}, not a bool", of.article()),
+                help: Some("compare it with something: it must be true or false".to_owned()),
+            };
+            self.report(text, &problem);
+        }
+        Some(program)
+    }
+
+    /// An expression and its type, which is `Dyn` where nothing is known.
+    fn checked(&mut self, text: &Text) -> Option<(Program, Type)> {
         match self.env.compile(&text.text) {
-            Ok(program) => Some(program),
+            Ok(program) => {
+                let checked = self.types.as_ref().map(|types| program.check(types));
+                let Some(checked) = checked else {
+                    return Some((program, Type::Dyn));
+                };
+                for problem in &checked.problems {
+                    self.report(text, problem);
+                }
+                Some((program, checked.of))
+            }
             Err(problems) => {
                 for problem in &problems {
                     self.report(text, problem);
@@ -236,6 +277,20 @@ impl<'a> Compiler<'a> {
                 .collect(),
         }
     }
+}
+
+/// The types of what every expression may name, for a rule on objects of this type.
+fn types(document: &config::Rule, of: &Type) -> Types {
+    Types::new()
+        .with("object", of.clone())
+        .with("oldObject", of.clone())
+        .with("params", Type::of_json("params", &params(&document.spec)))
+        .with("now", Type::Timestamp)
+        .with(
+            "change",
+            Type::one_of(&["ADDED", "MODIFIED", "DELETED", "EVENT"]),
+        )
+        .with("late", Type::Bool)
 }
 
 /// What every expression may name.

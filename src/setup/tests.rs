@@ -153,3 +153,139 @@ fn a_document_that_cannot_be_read_hides_nothing_of_another() {
         assert!(text.contains(mistake), "{mistake} is missing: {text}");
     }
 }
+
+const CRD: &str = "\
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: databaseinstances.stable.example.com}
+spec:
+  group: stable.example.com
+  names: {kind: DatabaseInstance, plural: databaseinstances}
+  versions:
+    - name: v1
+      schema:
+        openAPIV3Schema:
+          type: object
+          properties:
+            spec:
+              type: object
+              properties: {engine: {type: string}, replicas: {type: integer}}
+            status:
+              type: object
+              properties:
+                phase: {type: string, enum: [Pending, Running, Failed]}
+                lastBackupTime: {type: string, format: date-time}
+                conditions:
+                  type: array
+                  items:
+                    type: object
+                    properties: {type: {type: string}, status: {type: string}, message: {type: string}}
+";
+
+/// What is wrong with a rule on a database with this schema.
+fn against_the_schema(spec: &str) -> String {
+    let rule = format!(
+        "apiVersion: bellwether.dev/v1alpha1\nkind: Rule\nmetadata: {{name: r}}\nspec:\n  \
+         watch: {{apiVersion: stable.example.com/v1, kind: DatabaseInstance}}\n{spec}\n"
+    );
+    let receiver = RECEIVER.replace("  template: hook.json.hbs\n", "");
+    let (folder, files) = files(&[
+        ("rules/rule.yaml", &rule),
+        ("rules/receiver.yaml", &receiver),
+        ("templates/none.hbs", ""),
+        ("crds/database.yaml", CRD),
+    ]);
+    let files = Files {
+        crds: vec![folder.path().join("crds")],
+        ..files
+    };
+    match load(&files) {
+        Ok(_) => "nothing is wrong".to_owned(),
+        Err(problems) => {
+            let text = problems.human(false);
+            text.replace(&*folder.path().to_string_lossy(), "DIR")
+        }
+    }
+}
+
+#[test]
+fn a_field_that_the_schema_does_not_have_is_underlined_with_the_nearest_one() {
+    assert_snapshot!(against_the_schema("  when: >-\n    object.status.phse == 'Failed' &&\n    object.spec.replicas > 0"), @"
+    error: no field 'phse' in DatabaseInstance.status, did you mean 'phase'?
+     --> DIR/rules/rule.yaml:7:19
+      |
+    7 |     object.status.phse == 'Failed' &&
+      |                   ^^^^
+    ");
+    assert_snapshot!(against_the_schema("  when: object.status.phase == 'Failed'\n  summary: \"{{object.spec.engin}} of {{object.metadata.name}}\""), @r#"
+    error: no field 'engin' in DatabaseInstance.spec, did you mean 'engine'?
+     --> DIR/rules/rule.yaml:7:27
+      |
+    7 |   summary: "{{object.spec.engin}} of {{object.metadata.name}}"
+      |                           ^^^^^
+    "#);
+}
+
+#[test]
+fn what_can_never_be_true_is_refused() {
+    assert_snapshot!(against_the_schema("  when: object.status.phase == 'Faild'"), @"
+    error: object.status.phase is never 'Faild', did you mean 'Failed'?
+     --> DIR/rules/rule.yaml:6:32
+      |
+    6 |   when: object.status.phase == 'Faild'
+      |                                ^^^^^^^
+    ");
+    assert_snapshot!(against_the_schema("  when: object.spec.replicas == '3'"), @"
+    error: an int is never equal to a string
+     --> DIR/rules/rule.yaml:6:9
+      |
+    6 |   when: object.spec.replicas == '3'
+      |         ^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      |
+      = help: write 3, without quotes
+    ");
+    assert_snapshot!(against_the_schema("  when: object.status.phase"), @"
+    error: this is a string, not a bool
+     --> DIR/rules/rule.yaml:6:9
+      |
+    6 |   when: object.status.phase
+      |         ^^^^^^^^^^^^^^^^^^^
+      |
+      = help: compare it with something: it must be true or false
+    ");
+    assert_snapshot!(against_the_schema("  variables: [{name: ready, expression: \"condition(object, 'Ready')\"}]\n  when: variables.ready.state == 'True'"), @"
+    error: no field 'state' in DatabaseInstance.status.conditions[]
+     --> DIR/rules/rule.yaml:7:25
+      |
+    7 |   when: variables.ready.state == 'True'
+      |                         ^^^^^
+      |
+      = help: it has message, status, type
+    ");
+}
+
+#[test]
+fn what_the_schema_allows_is_not_refused() {
+    for spec in [
+        "  when: object.status.conditions.exists(c, c.type == 'Ready' && c.status != 'True')",
+        "  when: now - object.status.lastBackupTime > duration('24h')",
+        "  when: age(object.status.lastBackupTime) > duration(params.max)\n  params: {max: 24h}",
+        "  when: object.metadata.labels['app.kubernetes.io/name'] == 'x' && !has(object.status.phase)",
+        "  on: object.spec.engine != oldObject.spec.engine && change == 'MODIFIED'",
+        "  on: event.reason == 'FailedProvisioning' && event.count > 3",
+        "  when: events.exists(e, e.type == 'Warning') && object.spec.replicas * 2 >= 4",
+    ] {
+        assert_eq!(against_the_schema(spec), "nothing is wrong", "{spec}");
+    }
+}
+
+#[test]
+fn crds_that_are_none_are_said() {
+    let (folder, files) = files(&[
+        ("rules/rule.yaml", RULE),
+        ("crds/other.yaml", "kind: List\n"),
+    ]);
+    let crds = vec![folder.path().join("crds"), folder.path().join("nowhere")];
+    let problems = load(&Files { crds, ..files }).unwrap_err().human(false);
+    assert!(problems.contains("nowhere: No such file"), "{problems}");
+}

@@ -17,7 +17,10 @@ impl<'p> Checker<'p> {
         self.value_of_enum(left, &a, right);
         self.value_of_enum(right, &b, left);
         if !a.may_equal(&b) {
-            let message = format!("{} is never equal to {}", a.article(), b.article());
+            let message = match (&a, &b) {
+                (Type::Enum(_), Type::Enum(_)) => "these two have no value in common".to_owned(),
+                _ => format!("{} is never equal to {}", a.article(), b.article()),
+            };
             let help = self.converted(left, &a, right, &b);
             let help = help.or_else(|| self.converted(right, &b, left, &a));
             self.problem(span.range(), message, help);
@@ -31,6 +34,9 @@ impl<'p> Checker<'p> {
             (Type::String | Type::TimeText, Type::Timestamp) => "timestamp",
             (Type::String | Type::DurationText, Type::Duration) => "duration",
             (Type::String | Type::Enum(_), number) if number.is_number() => {
+                if let Some(text) = Self::constant(node) {
+                    return Some(format!("write {text}, without quotes"));
+                }
                 if matches!(with.op, Op::Const(_)) {
                     return Some(format!("write '{}', in quotes", self.text(with.span)));
                 }
@@ -58,7 +64,10 @@ impl<'p> Checker<'p> {
         let message = format!("{} is never '{text}'", self.text(node.span));
         let (message, help) = match nearest(text, values()) {
             Some(near) => (format!("{message}, did you mean '{near}'?"), None),
-            None => (message, Some(format!("its values are {}", listed(values())))),
+            None => (
+                message,
+                Some(format!("its values are {}", listed(values()))),
+            ),
         };
         self.problem(at, message, help);
     }
@@ -74,9 +83,11 @@ impl<'p> Checker<'p> {
             return self.equality(sides, span);
         }
         let (a, b) = (self.of(&sides[0]), self.of(&sides[1]));
-        if matches!((&a, &b), (Type::DurationText, Type::DurationText | Type::String)
-            | (Type::String, Type::DurationText))
-        {
+        if matches!(
+            (&a, &b),
+            (Type::DurationText, Type::DurationText | Type::String)
+                | (Type::String, Type::DurationText)
+        ) {
             let message = "durations in text are compared letter by letter".to_owned();
             let help = format!(
                 "write duration({}) {} duration({})",

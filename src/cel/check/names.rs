@@ -67,24 +67,26 @@ impl<'p> Checker<'p> {
         self.problem(at, nowhere.message, nowhere.help)
     }
 
-    /// `operand[index]`.
-    pub(super) fn index(&mut self, operand: &'p Node, index: &'p Node) -> Type {
+    /// `operand[index]`, and `operand.?name`, of which `span` is the whole.
+    pub(super) fn index(&mut self, operand: &'p Node, index: &'p Node, span: Span) -> Type {
         let of = self.of(operand);
         let by = self.of(index);
-        self.at_index(&of, &by, operand, index)
+        let at = match self.text(index.span) {
+            // The name of an optional field stands behind the mark.
+            "" | "?" | ".?" | "." => last_name(self.text(span).trim_end_matches('?'), span),
+            _ => index.span.range(),
+        };
+        self.at_index(&of, &by, [operand, index], at)
     }
 
-    fn at_index(&mut self, of: &Type, by: &Type, operand: &'p Node, index: &'p Node) -> Type {
-        let (of, by) = match of {
-            Type::Optional(inner) => {
-                return match self.at_index(inner, by, operand, index) {
-                    inner @ Type::Optional(_) => inner,
-                    inner => Type::optional(inner),
-                };
-            }
-            of => (of, by),
-        };
-        let span = index.span.range();
+    fn at_index(&mut self, of: &Type, by: &Type, of_by: [&'p Node; 2], span: Range<usize>) -> Type {
+        let [operand, index] = of_by;
+        if let Type::Optional(inner) = of {
+            return match self.at_index(inner, by, of_by, span) {
+                inner @ Type::Optional(_) => inner,
+                inner => Type::optional(inner),
+            };
+        }
         match of {
             Type::Dyn | Type::Null => Type::Dyn,
             Type::List(item) if by.is_dyn() || by.is_number() => (**item).clone(),
@@ -122,6 +124,7 @@ fn no_fields(of: &Type, name: &str) -> Nowhere {
         _ => None,
     };
     Nowhere {
+        name: name.to_owned(),
         message: format!("{} has no field '{name}'", of.article()),
         help,
     }
@@ -130,7 +133,7 @@ fn no_fields(of: &Type, name: &str) -> Nowhere {
 /// The last name of a chain of fields; for `has(a.b)` the brackets do not count.
 fn last_name(text: &str, span: Span) -> Range<usize> {
     let end = text.trim_end_matches([')', ' ', '\n']).len();
-    let start = text[..end].rfind('.').map_or(0, |dot| dot + 1);
+    let start = text[..end].rfind(['.', '?']).map_or(0, |dot| dot + 1);
     let start = start + (text[start..end].len() - text[start..end].trim_start().len());
     let base = span.start as usize;
     base + start..base + end

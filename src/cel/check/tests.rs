@@ -62,7 +62,12 @@ fn check(source: &str) -> String {
     for problem in &checked.problems {
         let before = source[..problem.span.start].chars().count();
         let width = source[problem.span.clone()].chars().count();
-        shown += &format!("\n{}{} {}", " ".repeat(before), "^".repeat(width), problem.message);
+        shown += &format!(
+            "\n{}{} {}",
+            " ".repeat(before),
+            "^".repeat(width),
+            problem.message
+        );
         if let Some(help) = &problem.help {
             shown += &format!(" ({help})");
         }
@@ -92,7 +97,7 @@ fn a_field_that_the_schema_does_not_have() {
     insta::assert_snapshot!(check("object['status']['phse'] == 'x' || object.?status.?phse.orValue('') == ''"), @"
     object['status']['phse'] == 'x' || object.?status.?phse.orValue('') == ''
                      ^^^^^^ no field 'phse' in DatabaseInstance.status, did you mean 'phase'?
-                                                     ^ no field 'phse' in DatabaseInstance.status, did you mean 'phase'?
+                                                       ^^^^ no field 'phse' in DatabaseInstance.status, did you mean 'phase'?
     ");
     insta::assert_snapshot!(check("condition(object, 'Ready').mesage"), @"
     condition(object, 'Ready').mesage
@@ -137,7 +142,7 @@ fn a_value_that_an_enum_does_not_have() {
     ");
     insta::assert_snapshot!(check("object.spec.engine == object.status.phase"), @"
     object.spec.engine == object.status.phase
-    ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ a string is never equal to a string
+    ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ these two have no value in common
     ");
     insta::assert_snapshot!(check("object.status.phase == '' || object.status.phase in ['', 'Failed']"), @"bool");
 }
@@ -150,7 +155,7 @@ fn types_that_do_not_go_together() {
     ");
     insta::assert_snapshot!(check("object.spec.replicas > '2'"), @"
     object.spec.replicas > '2'
-    ^^^^^^^^^^^^^^^^^^^^^^^^^^ int > string is not possible (write int('2'))
+    ^^^^^^^^^^^^^^^^^^^^^^^^^^ int > string is not possible (write 2, without quotes)
     ");
     insta::assert_snapshot!(check("object.spec.replicas * 1.5 > 2.0"), @"
     object.spec.replicas * 1.5 > 2.0
@@ -250,9 +255,15 @@ fn without_a_schema_only_what_is_known_is_checked() {
     let check = |source: &str| {
         let program = env().compile(source).expect("compiles");
         let checked = program.check(&Types::new().with("now", Type::Timestamp));
-        let messages = checked.problems.iter().map(|problem| problem.message.clone());
+        let messages = checked
+            .problems
+            .iter()
+            .map(|problem| problem.message.clone());
         messages.collect::<Vec<_>>().join("; ")
     };
-    assert_eq!(check("object.a.b == 1 && object.a < now && object.c[0].d.startsWith('x')"), "");
+    assert_eq!(
+        check("object.a.b == 1 && object.a < now && object.c[0].d.startsWith('x')"),
+        ""
+    );
     insta::assert_snapshot!(check("now + 1 == now || now == 'x' || size(now) > object.a"), @"timestamp + int is not possible; a timestamp is never equal to a string; size() cannot take (timestamp)");
 }

@@ -115,5 +115,9 @@ fn moment<'a>(value: &Value<'a>, span: Span, m: &Machine<'a, '_>) -> Result<Valu
 
 fn refused(text: &str, what: &str, span: Span, m: &Machine<'_, '_>) -> Fault {
     let shown: String = text.chars().take(60).collect();
-    m.fault(ErrorKind::Conversion, span, format!("'{shown}' is not {what}"))
+    m.fault(
+        ErrorKind::Conversion,
+        span,
+        format!("'{shown}' is not {what}"),
+    )
 }

@@ -15,6 +15,7 @@ pub const FUNCTIONS: &[Function] = &[
 ];
 
 pub const SIGNATURES: &str = "
+    jsonpatch.escapeKey(string) -> string
     base64.encode(bytes) -> string
     base64.decode(string) -> bytes
 ";

@@ -32,6 +32,24 @@ pub const FUNCTIONS: &[Function] = &[
     Function::new("x.validate", 2, validate),
 ];
 
+pub const SIGNATURES: &str = "
+    format.named(string) -> optional<kubernetes.NamedFormat>
+    format.dns1123Label() -> kubernetes.NamedFormat
+    format.dns1123Subdomain() -> kubernetes.NamedFormat
+    format.dns1035Label() -> kubernetes.NamedFormat
+    format.qualifiedName() -> kubernetes.NamedFormat
+    format.dns1123LabelPrefix() -> kubernetes.NamedFormat
+    format.dns1123SubdomainPrefix() -> kubernetes.NamedFormat
+    format.dns1035LabelPrefix() -> kubernetes.NamedFormat
+    format.labelValue() -> kubernetes.NamedFormat
+    format.uri() -> kubernetes.NamedFormat
+    format.uuid() -> kubernetes.NamedFormat
+    format.byte() -> kubernetes.NamedFormat
+    format.date() -> kubernetes.NamedFormat
+    format.datetime() -> kubernetes.NamedFormat
+    x.validate(kubernetes.NamedFormat, string) -> optional<list<string>>
+";
+
 /// A format by its name, and what is wrong with a text that does not have it.
 #[derive(Debug)]
 struct Format {

@@ -32,6 +32,7 @@ pub const FUNCTIONS: &[Function] = &[
 ];
 
 pub const SIGNATURES: &str = "
+    x.includes(dyn, dyn) -> bool
     lists.range(int) -> list<int>
     x.slice(list<A>, int, int) -> list<A>
     x.flatten(list<A>) -> list<dyn>

@@ -57,6 +57,7 @@ pub const SIGNATURES: &str = "
     quantity(string) -> quantity
     isQuantity(string) -> bool
     x.sign(quantity) -> int
+    sign(quantity) -> int
     x.isInteger(quantity) -> bool
     x.asInteger(quantity) -> int
     x.asApproximateFloat(quantity) -> double

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 /// The overloads of all libraries.
-const TABLES: [&str; 16] = [
+const TABLES: [&str; 17] = [
     super::standard::SIGNATURES,
     super::conversions::SIGNATURES,
     super::strings::SIGNATURES,
@@ -26,6 +26,7 @@ const TABLES: [&str; 16] = [
     super::ordered::SIGNATURES,
     super::semver::SIGNATURES,
     super::url::SIGNATURES,
+    super::formats::SIGNATURES,
 ];
 
 /// One way to call a function.
@@ -75,8 +76,12 @@ impl Signature {
         }
         let mut letters = Letters::new();
         let last = self.parameters.last();
-        let parameters = self.parameters.iter().chain(std::iter::repeat_with(|| last).flatten());
-        for (parameter, argument) in parameters.zip(arguments) {
+        let parameters = self
+            .parameters
+            .iter()
+            .chain(std::iter::repeat_with(|| last).flatten());
+        // The arguments first: without parameters the other side never ends.
+        for (argument, parameter) in arguments.iter().zip(parameters) {
             if !parameter.takes(argument, &mut letters) {
                 return None;
             }
@@ -160,7 +165,9 @@ fn split(text: &'static str) -> Vec<&'static str> {
 }
 
 fn pattern(text: &'static str) -> Pattern {
-    let inner = text.split_once('<').and_then(|(name, rest)| Some((name, rest.strip_suffix('>')?)));
+    let inner = text
+        .split_once('<')
+        .and_then(|(name, rest)| Some((name, rest.strip_suffix('>')?)));
     if let Some((name, inner)) = inner {
         let mut parts = split(inner).into_iter().map(pattern);
         let first = parts.next().unwrap_or(Pattern::Is(Type::Dyn));
@@ -210,7 +217,10 @@ mod tests {
         for (name, overloads) in SIGNATURES.iter() {
             for one in overloads {
                 let takes = one.parameters.len();
-                assert!(find(name, takes).is_some(), "there is no {name} with {takes} arguments");
+                assert!(
+                    find(name, takes).is_some(),
+                    "there is no {name} with {takes} arguments"
+                );
             }
             for function in &FUNCTIONS[name] {
                 let (fewest, most) = function.arguments;
@@ -218,7 +228,10 @@ mod tests {
                     let takes = |one: &Signature| {
                         one.parameters.len() == count || one.more && one.parameters.len() <= count
                     };
-                    assert!(overloads.iter().any(takes), "no signature for {name} with {count}");
+                    assert!(
+                        overloads.iter().any(takes),
+                        "no signature for {name} with {count}"
+                    );
                 }
             }
         }
@@ -229,7 +242,14 @@ mod tests {
         let lines = TABLES.into_iter().flat_map(str::lines).map(str::trim);
         for line in lines.filter(|line| !line.is_empty()) {
             let (_, signature) = parse(line).unwrap_or_else(|| panic!("{line}"));
-            let opaque = ["quantity", "net.IP", "net.CIDR", "url", "semver"];
+            let opaque = [
+                "quantity",
+                "net.IP",
+                "net.CIDR",
+                "url",
+                "semver",
+                "kubernetes.NamedFormat",
+            ];
             let all = signature.parameters.iter().chain([&signature.result]);
             for pattern in all {
                 if let Pattern::Is(Type::Opaque(name)) = pattern {
@@ -237,6 +257,12 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_call_without_arguments_has_a_type_too() {
+        let none = result("optional.none", &[]);
+        assert!(matches!(none, Some(Type::Optional(_))), "{none:?}");
     }
 
     #[test]

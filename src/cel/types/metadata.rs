@@ -62,7 +62,8 @@ impl Object {
             ("kind", Type::String),
             ("metadata", of(kind)),
         ];
-        self.fields.retain(|(name, _)| own.iter().all(|(known, _)| **name != **known));
+        self.fields
+            .retain(|(name, _)| own.iter().all(|(known, _)| **name != **known));
         let own = own.into_iter().map(|(name, of)| (Arc::from(name), of));
         self.fields.extend(own);
         Object::new(self.name, self.fields, self.open)

@@ -26,7 +26,8 @@ impl Type {
     }
 
     /// Whether a condition may be of this type.
-    pub(in crate::cel) fn may_be_bool(&self) -> bool {
+    #[must_use]
+    pub fn may_be_bool(&self) -> bool {
         matches!(self, Type::Dyn | Type::Bool)
     }
 
@@ -133,9 +134,9 @@ fn arithmetic(op: Arithmetic, a: &Type, b: &Type) -> Option<Type> {
         (Add, String, String) => String,
         (Add, Bytes, Bytes) => Bytes,
         (Add, List(a), List(b)) => Type::list(a.join(b)),
-        (Add, Timestamp, Duration) | (Add, Duration, Timestamp) | (Subtract, Timestamp, Duration) => {
-            Timestamp
-        }
+        (Add, Timestamp, Duration)
+        | (Add, Duration, Timestamp)
+        | (Subtract, Timestamp, Duration) => Timestamp,
         (Subtract, Timestamp, Timestamp) | (Add | Subtract, Duration, Duration) => Duration,
         _ => return None,
     })
@@ -150,8 +151,14 @@ mod tests {
         let (time, text) = (Type::Timestamp, Type::TimeText);
         assert!(text.may_be_ordered(&time) && text.may_be_ordered(&Type::String));
         assert!(!text.may_equal(&time) && text.may_equal(&Type::String));
-        assert_eq!(time.arithmetic(Arithmetic::Subtract, &text), Some(Type::Duration));
-        assert_eq!(text.arithmetic(Arithmetic::Add, &Type::String), Some(Type::String));
+        assert_eq!(
+            time.arithmetic(Arithmetic::Subtract, &text),
+            Some(Type::Duration)
+        );
+        assert_eq!(
+            text.arithmetic(Arithmetic::Add, &Type::String),
+            Some(Type::String)
+        );
         assert_eq!(text.arithmetic(Arithmetic::Subtract, &Type::String), None);
         assert!(time.takes(&text) && Type::String.takes(&text) && !Type::Int.takes(&text));
     }
@@ -166,10 +173,20 @@ mod tests {
 
     #[test]
     fn what_is_not_known_goes_with_everything() {
-        let all = [Type::Null, Type::Bool, Type::list(Type::Int), Type::Opaque("quantity")];
+        let all = [
+            Type::Null,
+            Type::Bool,
+            Type::list(Type::Int),
+            Type::Opaque("quantity"),
+        ];
         for of in all {
-            assert!(Type::Dyn.may_equal(&of) && of.may_be_ordered(&Type::Dyn) && of.takes(&Type::Dyn));
-            assert_eq!(of.arithmetic(Arithmetic::Divide, &Type::Dyn), Some(Type::Dyn));
+            assert!(
+                Type::Dyn.may_equal(&of) && of.may_be_ordered(&Type::Dyn) && of.takes(&Type::Dyn)
+            );
+            assert_eq!(
+                of.arithmetic(Arithmetic::Divide, &Type::Dyn),
+                Some(Type::Dyn)
+            );
         }
     }
 }

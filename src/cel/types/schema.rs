@@ -53,11 +53,11 @@ impl<'s> Reader<'s> {
 
     fn kind(&mut self, kind: &str, schema: &'s Value) -> Type {
         match self.read(kind, schema) {
-            Type::Object(object) => {
-                Type::Object(Arc::new((*object).clone().of_kubernetes(kind)))
-            }
+            Type::Object(object) => Type::Object(Arc::new((*object).clone().of_kubernetes(kind))),
             // A schema that says nothing but "an object".
-            _ => Type::Object(Arc::new(Object::new(kind, Vec::new(), true).of_kubernetes(kind))),
+            _ => Type::Object(Arc::new(
+                Object::new(kind, Vec::new(), true).of_kubernetes(kind),
+            )),
         }
     }
 

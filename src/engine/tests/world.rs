@@ -58,7 +58,7 @@ pub fn setup(rules: &str) -> Setup {
         object: PathSet::of(["status.phase"]).expect("the path is well-formed"),
         ..ViewReads::default()
     };
-    let rules = compile(&configuration, &receivers, &view)
+    let rules = compile(&configuration, &receivers, &view, &|_| None)
         .unwrap_or_else(|problems| panic!("{problems:?}"));
     Setup {
         rules: Arc::new(rules),

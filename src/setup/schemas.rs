@@ -1,0 +1,108 @@
+//! The schemas of the kinds that rules watch, from files of CustomResourceDefinitions.
+//!
+//! In: files and directories. Out: the type of the objects of each version of each kind, and what
+//! is wrong with the files. Documents of other kinds are passed over, so that a directory of
+//! everything that is deployed will do.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::cel::Type;
+use crate::cel::types::schema::of_custom_resource;
+use crate::config::{Rule, split_documents};
+use crate::diagnostic::{Diagnostic, Diagnostics};
+
+/// Types by `apiVersion` and kind.
+#[derive(Clone, Debug, Default)]
+pub struct Schemas(BTreeMap<(String, String), Type>);
+
+impl Schemas {
+    /// Reads CRDs.
+    pub(super) fn read(paths: &[PathBuf], problems: &mut Diagnostics) -> Self {
+        let mut schemas = Self::default();
+        for path in paths {
+            match files(path) {
+                Ok(files) => {
+                    for file in files {
+                        schemas.read_file(&file, problems);
+                    }
+                }
+                Err(error) => problems.push(unreadable(path, &error)),
+            }
+        }
+        if schemas.0.is_empty() && !paths.is_empty() && !problems.has_errors() {
+            let help = "a CRD is a document with `kind: CustomResourceDefinition`";
+            problems.push(Diagnostic::error("there are no CRDs in --crds").help(help));
+        }
+        schemas
+    }
+
+    /// The type of the objects that a rule watches, where it is known.
+    #[must_use]
+    pub fn of(&self, rule: &Rule) -> Option<Type> {
+        let watch = &rule.spec.watch;
+        let key = (watch.api_version.to_string(), watch.kind.to_string());
+        self.0.get(&key).cloned()
+    }
+
+    fn read_file(&mut self, file: &Path, problems: &mut Diagnostics) {
+        let text = match std::fs::read_to_string(file) {
+            Ok(text) => text,
+            Err(error) => return problems.push(unreadable(file, &error)),
+        };
+        for range in split_documents(&text) {
+            match serde_saphyr::from_str::<Option<Value>>(&text[range]) {
+                Ok(document) => self.add(&document.unwrap_or_default()),
+                Err(error) => problems.push(Diagnostic::error(format!(
+                    "{} is not valid YAML: {}",
+                    file.display(),
+                    error.without_snippet()
+                ))),
+            }
+        }
+    }
+
+    /// `apiextensions.k8s.io/v1`: a schema for each version that is served or was.
+    fn add(&mut self, crd: &Value) {
+        if crd["kind"] != "CustomResourceDefinition" {
+            return;
+        }
+        let spec = &crd["spec"];
+        let (group, kind) = (spec["group"].as_str(), spec["names"]["kind"].as_str());
+        let (Some(group), Some(kind)) = (group, kind) else {
+            return;
+        };
+        for version in spec["versions"].as_array().into_iter().flatten() {
+            if let Some(name) = version["name"].as_str() {
+                let of = of_custom_resource(kind, &version["schema"]["openAPIV3Schema"]);
+                self.0
+                    .insert((format!("{group}/{name}"), kind.to_owned()), of);
+            }
+        }
+    }
+}
+
+/// A file, or the YAML files of a directory by name.
+fn files(path: &Path) -> std::io::Result<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(path)? {
+        let file = entry?.path();
+        if matches!(
+            file.extension().and_then(|end| end.to_str()),
+            Some("yaml" | "yml" | "json")
+        ) {
+            files.push(file);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Diagnostic {
+    Diagnostic::error(format!("--crds {}: {error}", path.display()))
+}
