@@ -33,7 +33,7 @@ use crate::names::{ReceiverName, RuleName};
 
 pub use crd::{Crd, crds};
 pub use credential::{Credential, LiteralOrCredential, SecretKey};
-pub(crate) use documents::split as split_documents;
+pub(crate) use documents::{split as split_documents, value as yaml_value};
 pub use receiver::{
     Basic, GroupBy, Heartbeat, Hmac, Limit, PagerDuty, Receiver, ReceiverSpec, Service, Slack,
     Webhook,

@@ -138,7 +138,7 @@ fn each_outside_dependency_has_one_owner() {
         ("reqwest::", &["deliver"]),
         ("governor::", &["notify"]),
         ("handlebars::", &["render"]),
-        ("serde_saphyr", &["config", "dry_run", "render"]),
+        ("serde_saphyr", &["config", "render"]),
         ("redb::", &["journal"]),
         ("axum::", &["live"]),
         ("use ::cel::", &["cel"]),

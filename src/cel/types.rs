@@ -1,6 +1,6 @@
 //! [`Type`]: what is known of a value before it is there, from a schema or from the expression.
 //!
-//! In: an OpenAPI schema ([`schema`]), a JSON value, or what a program computes. Out: types, the
+//! In: an `OpenAPI` schema ([`schema`]), a JSON value, or what a program computes. Out: types, the
 //! fields at the end of a path, and which types go together ([`relation`]). `Dyn` goes with
 //! everything: what is not known is never refused.
 
@@ -114,9 +114,10 @@ impl Object {
             None => Nowhere {
                 name: name.to_owned(),
                 message,
-                help: Some(match self.fields.is_empty() {
-                    true => "it has none".to_owned(),
-                    false => format!("it has {}", listed(names())),
+                help: Some(if self.fields.is_empty() {
+                    "it has none".to_owned()
+                } else {
+                    format!("it has {}", listed(names()))
                 }),
             },
         }
@@ -229,12 +230,11 @@ impl Type {
         let mut at = self.clone();
         for step in steps {
             at = match (at, step) {
-                (Type::Dyn, _) => return Ok(Type::Dyn),
                 (Type::Object(object), Step::Field(name)) => object.field(name)?,
                 (Type::Map(_, value), _) => (*value).clone(),
                 (Type::List(of), Step::Each) => (*of).clone(),
-                // A loop over the fields of an object.
-                (Type::Object(_) | Type::Optional(_), _) => return Ok(Type::Dyn),
+                // Nothing is known, or it is a loop over the fields of an object.
+                (Type::Dyn | Type::Object(_) | Type::Optional(_), _) => return Ok(Type::Dyn),
                 (other, Step::Field(name)) => {
                     return Err(Nowhere {
                         name: name.to_string(),
@@ -265,9 +265,10 @@ impl Type {
     #[must_use]
     pub fn article(&self) -> String {
         let name = self.word();
-        let article = match name.starts_with(['a', 'i', 'o']) {
-            true => "an",
-            false => "a",
+        let article = if name.starts_with(['a', 'i', 'o']) {
+            "an"
+        } else {
+            "a"
         };
         format!("{article} {name}")
     }

@@ -102,6 +102,23 @@ pub fn split(text: &str) -> Vec<Range<usize>> {
     ranges
 }
 
+/// A document of somebody else's, as its value: null where it is empty. `y` and `no` are text, as
+/// kubectl reads them, and there is room for the list of a whole cluster.
+pub fn value(text: &str) -> Result<serde_json::Value, Error> {
+    let options = serde_saphyr::options! {
+        with_snippet: false,
+        strict_booleans: true,
+        budget: serde_saphyr::budget! {
+            max_depth: 128,
+            max_events: 100_000_000,
+            max_nodes: 100_000_000,
+            max_total_scalar_bytes: 1 << 30,
+        },
+    };
+    let value = serde_saphyr::from_str_with_options::<Option<serde_json::Value>>(text, options);
+    value.map(Option::unwrap_or_default)
+}
+
 fn refuse_duplicate_keys(document: &Document, node: &Node, diagnostics: &mut Diagnostics) {
     let mut seen: HashMap<&str, &Key> = HashMap::new();
     for (key, value) in node.entries() {

@@ -7,7 +7,7 @@ use std::ops::Range;
 use serde_json::Value;
 
 use super::input::{InputError, Wrong};
-use crate::config::split_documents;
+use crate::config::{split_documents, yaml_value};
 
 /// A document, and the line on which it begins, from 1.
 pub(super) struct Document {
@@ -63,9 +63,8 @@ fn yaml(text: &str, errors: &mut Vec<InputError>) -> Vec<Document> {
     let mut documents = Vec::new();
     for range in split_documents(text) {
         let line = line_of(text, range.start);
-        match serde_saphyr::from_str_with_options::<Option<Value>>(&text[range.clone()], options())
-        {
-            Ok(Some(value)) if !value.is_null() => documents.push(Document {
+        match yaml_value(&text[range.clone()]) {
+            Ok(value) if !value.is_null() => documents.push(Document {
                 line: first_line(text, &range),
                 value,
             }),
@@ -80,20 +79,6 @@ fn yaml(text: &str, errors: &mut Vec<InputError>) -> Vec<Document> {
         }
     }
     documents
-}
-
-/// As kubectl reads names such as `y`; and with room for the list of a whole cluster.
-fn options() -> serde_saphyr::Options {
-    serde_saphyr::options! {
-        with_snippet: false,
-        strict_booleans: true,
-        budget: serde_saphyr::budget! {
-            max_depth: 128,
-            max_events: 100_000_000,
-            max_nodes: 100_000_000,
-            max_total_scalar_bytes: 1 << 30,
-        },
-    }
 }
 
 /// The line of a byte, or of the first character behind it that is no white space.

@@ -1,4 +1,4 @@
-//! The schemas of the kinds that rules watch, from files of CustomResourceDefinitions.
+//! The schemas of the kinds that rules watch, from files of `CustomResourceDefinitions`.
 //!
 //! In: files and directories. Out: the type of the objects of each version of each kind, and what
 //! is wrong with the files. Documents of other kinds are passed over, so that a directory of
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::cel::Type;
 use crate::cel::types::schema::of_custom_resource;
-use crate::config::{Rule, split_documents};
+use crate::config::{Rule, split_documents, yaml_value};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 
 /// Types by `apiVersion` and kind.
@@ -43,7 +43,7 @@ impl Schemas {
     #[must_use]
     pub fn of(&self, rule: &Rule) -> Option<Type> {
         let watch = &rule.spec.watch;
-        let key = (watch.api_version.to_string(), watch.kind.to_string());
+        let key = (watch.api_version.clone(), watch.kind.clone());
         self.0.get(&key).cloned()
     }
 
@@ -53,8 +53,8 @@ impl Schemas {
             Err(error) => return problems.push(unreadable(file, &error)),
         };
         for range in split_documents(&text) {
-            match serde_saphyr::from_str::<Option<Value>>(&text[range]) {
-                Ok(document) => self.add(&document.unwrap_or_default()),
+            match yaml_value(&text[range]) {
+                Ok(document) => self.add(&document),
                 Err(error) => problems.push(Diagnostic::error(format!(
                     "{} is not valid YAML: {}",
                     file.display(),

@@ -4,6 +4,7 @@ use super::super::types::schema::of_custom_resource;
 use super::super::{Env, Kind};
 use super::*;
 use serde_json::json;
+use std::fmt::Write as _;
 
 fn database() -> Type {
     let text = || json!({"type": "string"});
@@ -62,14 +63,15 @@ fn check(source: &str) -> String {
     for problem in &checked.problems {
         let before = source[..problem.span.start].chars().count();
         let width = source[problem.span.clone()].chars().count();
-        shown += &format!(
+        let _ = write!(
+            shown,
             "\n{}{} {}",
             " ".repeat(before),
             "^".repeat(width),
             problem.message
         );
         if let Some(help) = &problem.help {
-            shown += &format!(" ({help})");
+            let _ = write!(shown, " ({help})");
         }
     }
     shown

@@ -70,8 +70,8 @@ pub fn result(name: &str, arguments: &[Type]) -> Option<Type> {
 
 impl Signature {
     fn call(&self, arguments: &[Type]) -> Option<Type> {
-        let least = self.parameters.len();
-        if arguments.len() < least || arguments.len() > least && !self.more {
+        let fewest = self.parameters.len();
+        if arguments.len() < fewest || arguments.len() > fewest && !self.more {
             return None;
         }
         let mut letters = Letters::new();
@@ -272,7 +272,7 @@ mod tests {
             None => "nothing".to_owned(),
         };
         let ints = Type::list(Type::Int);
-        insta::assert_snapshot!(of("x.first", &[ints.clone()]), @"optional<int>");
+        insta::assert_snapshot!(of("x.first", std::slice::from_ref(&ints)), @"optional<int>");
         insta::assert_snapshot!(of("x.split", &[Type::String, Type::TimeText]), @"list<string>");
         insta::assert_snapshot!(of("x.split", &[ints, Type::String]), @"nothing");
         insta::assert_snapshot!(of("math.greatest", &[Type::Int, Type::Double, Type::Uint]), @"dyn");

@@ -134,9 +134,7 @@ fn arithmetic(op: Arithmetic, a: &Type, b: &Type) -> Option<Type> {
         (Add, String, String) => String,
         (Add, Bytes, Bytes) => Bytes,
         (Add, List(a), List(b)) => Type::list(a.join(b)),
-        (Add, Timestamp, Duration)
-        | (Add, Duration, Timestamp)
-        | (Subtract, Timestamp, Duration) => Timestamp,
+        (Add | Subtract, Timestamp, Duration) | (Add, Duration, Timestamp) => Timestamp,
         (Subtract, Timestamp, Timestamp) | (Add | Subtract, Duration, Duration) => Duration,
         _ => return None,
     })

@@ -1,4 +1,4 @@
-//! From OpenAPI v3 schemas, as Kubernetes serves and stores them, to [`Type`]s.
+//! From `OpenAPI` v3 schemas, as Kubernetes serves and stores them, to [`Type`]s.
 //!
 //! In: the JSON of a `CustomResourceDefinition`'s `openAPIV3Schema`, or a document of
 //! `/openapi/v3`, whose schemas refer to each other. Out: the type of an object of the kind.
