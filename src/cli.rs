@@ -95,8 +95,7 @@ impl FileArgs {
             templates: self.templates.clone(),
             params: self.params.clone(),
             own_namespace,
-            assume_held: false,
-            crds: Vec::new(),
+            ..Files::default()
         }
     }
 }
@@ -141,7 +140,7 @@ pub fn main() -> ExitCode {
     let done = match cli.command {
         Command::Run(arguments) => blocking(run::run(&arguments, format)),
         Command::DryRun(arguments) => blocking(dry_run::run(&arguments)),
-        Command::Check(arguments) => check::run(&arguments),
+        Command::Check(arguments) => blocking(check::run(&arguments)),
         Command::Eval(arguments) => eval::run(&arguments),
         Command::Explain(arguments) => blocking(explain::run(&arguments)),
         Command::Crds(arguments) => {

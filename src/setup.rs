@@ -9,7 +9,7 @@ pub mod schemas;
 mod templates;
 mod view;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -37,6 +37,8 @@ pub struct Files {
     pub assume_held: bool,
     /// Files and directories of CRDs: expressions and templates are checked against their schemas.
     pub crds: Vec<PathBuf>,
+    /// The same as a cluster publishes them: a group's version and its document of `/openapi/v3`.
+    pub served: Vec<(String, serde_json::Value)>,
 }
 
 /// The user's documents, compiled and checked against each other.
@@ -47,6 +49,20 @@ pub struct Loaded {
     pub policies: Vec<Policy>,
     pub formats: BTreeMap<ReceiverName, Format>,
     pub schemas: Schemas,
+}
+
+/// The group versions of the kinds that the rules watch, as far as the files can be read.
+#[must_use]
+pub fn watched_versions(files: &Files) -> BTreeSet<String> {
+    let options = LoadOptions {
+        params: files.params.clone(),
+        own_namespace: files.own_namespace.clone(),
+    };
+    let read = Configuration::read(&files.rules, &options, &mut Diagnostics::default());
+    let rules = read.rules.iter();
+    rules
+        .map(|rule| rule.spec.watch.api_version.to_string())
+        .collect()
 }
 
 /// Loads, compiles and checks everything.
@@ -81,7 +97,8 @@ pub fn load(files: &Files) -> Result<Loaded, Diagnostics> {
         let own = texts.get(&rule.name).into_iter().flatten();
         view::reads(rule, own.chain(of_receivers.map(|template| &**template)))
     };
-    let schemas = Schemas::read(&files.crds, &mut problems);
+    let mut schemas = Schemas::read(&files.crds, &mut problems);
+    schemas.add_served(&files.served, &configuration);
     let types_of = |rule: &Rule| schemas.of(rule);
     view::check(&configuration, &texts, &types_of, &mut problems);
     let rules = compile(&configuration, &receivers_of, &view_of, &types_of);

@@ -5,18 +5,20 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::FileArgs;
 use super::failure::{self, Failure};
+use super::{ClusterArgs, FileArgs};
 use crate::dry_run::report::counted;
 use crate::setup::{self, Files, Loaded};
+use crate::watch::cluster::Cluster;
 
 const EXAMPLES: &str = "\
 Examples:
   bellwether check --rules rules/
   bellwether check --rules rules/ --crds crds/
+  bellwether check --rules rules/ --cluster                      # built-in kinds too
   bellwether check --rules rules/ --templates templates/ --format github
 
-With --crds, every expression, and every path in a summary or description, is checked against the
+With --crds or --cluster, every expression, and every path in a summary or description, is checked against the
 schema of the kind that its rule watches: fields that there are not, types, values of enums.";
 
 /// Report everything that is wrong with rules, receivers and templates
@@ -28,6 +30,11 @@ pub struct Check {
     /// Files and directories of CRDs, whose schemas expressions and texts are checked against.
     #[arg(long, num_args = 1.., value_name = "PATH")]
     crds: Vec<PathBuf>,
+    /// Check against the schemas that the cluster publishes, for built-in kinds too.
+    #[arg(long)]
+    cluster: bool,
+    #[command(flatten)]
+    address: ClusterArgs,
     /// How problems are printed.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
@@ -42,37 +49,47 @@ enum Format {
     Github,
 }
 
-/// What could not be checked, and why.
-fn without_schema(loaded: &Loaded, no_crds: bool) -> Vec<String> {
-    let rules = loaded.configuration.rules.iter();
-    let unknown = rules.filter(|rule| loaded.schemas.of(rule).is_none());
-    let kinds: BTreeSet<String> = unknown
-        .map(|rule| format!("{} ({})", rule.spec.watch.kind, rule.spec.watch.api_version))
-        .collect();
-    let why = if no_crds {
-        "give its CRD with --crds"
-    } else {
-        "its CRD is not in --crds"
-    };
-    let kinds = kinds.into_iter();
-    kinds
-        .map(|kind| format!("note: fields and types of {kind} are not checked: {why}"))
-        .collect()
+impl Check {
+    /// What could not be checked, and why.
+    fn without_schema(&self, loaded: &Loaded) -> Vec<String> {
+        let rules = loaded.configuration.rules.iter();
+        let unknown = rules.filter(|rule| loaded.schemas.of(rule).is_none());
+        let kinds: BTreeSet<String> = unknown
+            .map(|rule| format!("{} ({})", rule.spec.watch.kind, rule.spec.watch.api_version))
+            .collect();
+        let why = match (self.cluster, self.crds.is_empty()) {
+            (true, _) => "the cluster does not have it",
+            (false, true) => "give its CRD with --crds, or --cluster",
+            (false, false) => "its CRD is not in --crds",
+        };
+        let kinds = kinds.into_iter();
+        kinds
+            .map(|kind| format!("note: fields and types of {kind} are not checked: {why}"))
+            .collect()
+    }
 }
 
 /// Checks.
 ///
 /// # Errors
-/// What is wrong, all of it.
-pub fn run(arguments: &Check) -> Result<(), Failure> {
-    let files = Files {
+/// What is wrong, all of it; or the cluster cannot be reached.
+pub async fn run(arguments: &Check) -> Result<(), Failure> {
+    let mut files = Files {
         crds: arguments.crds.clone(),
-        ..arguments.files.files(None)
+        ..arguments.files.files(arguments.address.namespace.clone())
     };
+    if arguments.cluster {
+        let cluster = Cluster::connect(&arguments.address.address()).await?;
+        for version in setup::watched_versions(&files) {
+            if let Some(schemas) = cluster.openapi(&version).await? {
+                files.served.push((version, schemas));
+            }
+        }
+    }
     match setup::load(&files) {
         Ok(loaded) => {
             if matches!(arguments.format, Format::Human) {
-                for note in without_schema(&loaded, arguments.crds.is_empty()) {
+                for note in arguments.without_schema(&loaded) {
                     println!("{note}");
                 }
                 println!(

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::cel::Type;
-use crate::cel::types::schema::of_custom_resource;
-use crate::config::{Rule, split_documents, yaml_value};
+use crate::cel::types::schema::{of_custom_resource, of_served};
+use crate::config::{Configuration, Rule, split_documents, yaml_value};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 
 /// Types by `apiVersion` and kind.
@@ -37,6 +37,19 @@ impl Schemas {
             problems.push(Diagnostic::error("there are no CRDs in --crds").help(help));
         }
         schemas
+    }
+
+    /// Adds the kinds that rules watch, as a cluster publishes them. A file is nearer than that.
+    pub(super) fn add_served(&mut self, served: &[(String, Value)], configuration: &Configuration) {
+        for rule in &configuration.rules {
+            let watch = &rule.spec.watch;
+            let key = (watch.api_version.to_string(), watch.kind.to_string());
+            let document = served.iter().find(|(version, _)| *version == key.0);
+            let of = document.and_then(|(_, document)| of_served(document, &key.0, &key.1));
+            if let Some(of) = of {
+                self.0.entry(key).or_insert(of);
+            }
+        }
     }
 
     /// The type of the objects that a rule watches, where it is known.

@@ -11,6 +11,7 @@ use std::time::Duration;
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::names::Uid;
 use crate::watch::error::{WatchError, causes};
@@ -91,6 +92,23 @@ impl Cluster {
     pub async fn identity(&self) -> Result<Uid, WatchError> {
         let system: Namespace = self.document("/api/v1/namespaces/kube-system").await?;
         Ok(Uid::parse(&system.metadata.uid))
+    }
+
+    /// The schemas of a group's version as the server publishes them, built-in kinds too
+    /// (`/openapi/v3`); `None` where it does not have the version.
+    ///
+    /// # Errors
+    /// All that a request can meet.
+    pub async fn openapi(&self, api_version: &str) -> Result<Option<Value>, WatchError> {
+        let path = match api_version.split_once('/') {
+            Some(_) => format!("/openapi/v3/apis/{api_version}"),
+            None => format!("/openapi/v3/api/{api_version}"),
+        };
+        match self.document(&path).await {
+            Ok(schemas) => Ok(Some(schemas)),
+            Err(WatchError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// For the `cluster` label: the context's name, `in-cluster` in a pod.

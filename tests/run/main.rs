@@ -9,6 +9,7 @@
 
 mod alerts;
 mod bridge;
+mod check;
 mod crash;
 mod deploy;
 mod dry_run;
