@@ -5,6 +5,7 @@
 //! with it: labels, dedup key, the view for templates. It keeps no state and never fails: an
 //! expression that does is a [`Verdict::Unknown`].
 
+pub mod blank;
 pub mod compile;
 pub mod moment;
 pub mod portrait;

@@ -4,10 +4,13 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use jiff::Timestamp;
 
 use super::failure::{self, Failure};
 use super::{ClusterArgs, FileArgs};
 use crate::dry_run::report::counted;
+use crate::evaluate::blank::is_true_of_blank;
+use crate::live::clock::Clock;
 use crate::setup::{self, Files, Loaded};
 use crate::watch::cluster::Cluster;
 
@@ -64,9 +67,26 @@ impl Check {
         };
         let kinds = kinds.into_iter();
         kinds
-            .map(|kind| format!("note: fields and types of {kind} are not checked: {why}"))
+            .map(|kind| format!("fields and types of {kind} are not checked: {why}"))
             .collect()
     }
+}
+
+/// Rules that a new object makes fire, which may be meant and may be a surprise.
+fn true_of_blank(loaded: &Loaded, now: Timestamp) -> Vec<String> {
+    let rules = loaded.configuration.rules.iter();
+    let surprising = rules.filter(|document| {
+        let rule = loaded.rules.rule(&document.name);
+        rule.is_some_and(|rule| is_true_of_blank(rule, &document.spec.watch, now))
+    });
+    surprising
+        .map(|document| {
+            format!(
+                "{} is true of an object that has no status yet (what is absent reads as zero)",
+                document.name
+            )
+        })
+        .collect()
 }
 
 /// Checks.
@@ -89,8 +109,9 @@ pub async fn run(arguments: &Check) -> Result<(), Failure> {
     match setup::load(&files) {
         Ok(loaded) => {
             if matches!(arguments.format, Format::Human) {
-                for note in arguments.without_schema(&loaded) {
-                    println!("{note}");
+                let blank = true_of_blank(&loaded, Clock::start().now());
+                for note in arguments.without_schema(&loaded).iter().chain(&blank) {
+                    println!("note: {note}");
                 }
                 println!(
                     "{} and {}: nothing is wrong",

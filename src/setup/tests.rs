@@ -289,3 +289,23 @@ fn crds_that_are_none_are_said() {
     let problems = load(&Files { crds, ..files }).unwrap_err().human(false);
     assert!(problems.contains("nowhere: No such file"), "{problems}");
 }
+
+#[test]
+fn a_state_that_a_new_object_has_already_is_known() {
+    let now = "2026-11-22T12:00:00Z".parse().unwrap();
+    let is_true = |when: &str| {
+        let rule = RULE.replace("object.status.phase == 'Failed'", when);
+        let (_folder, files) = files(&[
+            ("rules/rule.yaml", &rule),
+            ("rules/receiver.yaml", RECEIVER),
+            ("templates/hook.json.hbs", "{}"),
+        ]);
+        let loaded = load(&files).unwrap_or_else(|problems| panic!("{}", problems.human(false)));
+        let watch = &loaded.configuration.rules[0].spec.watch;
+        crate::evaluate::blank::is_true_of_blank(&loaded.rules.rules[0], watch, now)
+    };
+    assert!(is_true("object.status.phase != 'Running'"));
+    assert!(is_true("condition(object, 'Ready').status != 'True'"));
+    assert!(!is_true("object.status.phase == 'Failed'"));
+    assert!(!is_true("object.status.phase > 3"));
+}
