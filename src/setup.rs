@@ -61,7 +61,7 @@ pub fn watched_versions(files: &Files) -> BTreeSet<String> {
     let read = Configuration::read(&files.rules, &options, &mut Diagnostics::default());
     let rules = read.rules.iter();
     rules
-        .map(|rule| rule.spec.watch.api_version.to_string())
+        .map(|rule| rule.spec.watch.api_version.clone())
         .collect()
 }
 

@@ -43,7 +43,7 @@ impl Schemas {
     pub(super) fn add_served(&mut self, served: &[(String, Value)], configuration: &Configuration) {
         for rule in &configuration.rules {
             let watch = &rule.spec.watch;
-            let key = (watch.api_version.to_string(), watch.kind.to_string());
+            let key = (watch.api_version.clone(), watch.kind.clone());
             let document = served.iter().find(|(version, _)| *version == key.0);
             let of = document.and_then(|(_, document)| of_served(document, &key.0, &key.1));
             if let Some(of) = of {
