@@ -161,7 +161,16 @@ pub(super) fn warn_of_nothing(run: &DryRun<'_>, file: &Path) {
 pub(super) struct Listed<'l> {
     pub(super) run: DryRun<'l>,
     said: mpsc::Receiver<Signalled>,
-    _streams: Vec<stream::Watching>,
+    streams: Vec<stream::Watching>,
+}
+
+impl Listed<'_> {
+    /// Ends the streams before the process does.
+    pub(super) async fn end(self) {
+        for stream in self.streams {
+            stream.end().await;
+        }
+    }
 }
 
 /// Connects, and waits until every stream has listed.
@@ -190,24 +199,19 @@ pub(super) async fn listed<'l>(
         }
     }
     run.set_now(clock.now());
-    Ok(Listed {
-        run,
-        said,
-        _streams: streams,
-    })
+    Ok(Listed { run, said, streams })
 }
 
 impl DryRunArgs {
     async fn live(&self, loaded: &setup::Loaded, mut clock: Clock) -> Result<(), Failure> {
-        let Listed {
-            mut run,
-            mut said,
-            _streams,
-        } = listed(loaded, &self.cluster, &mut clock).await?;
-        let mut rows = self.print(&mut run);
+        let mut listed = listed(loaded, &self.cluster, &mut clock).await?;
+        let mut rows = self.print(&mut listed.run);
         if self.watch {
-            rows = self.follow(&mut run, &mut clock, &mut said).await;
+            rows = self
+                .follow(&mut listed.run, &mut clock, &mut listed.said)
+                .await;
         }
+        listed.end().await;
         self.verdict(&rows)
     }
 

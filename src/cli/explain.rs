@@ -83,7 +83,9 @@ pub async fn run(arguments: &Explain) -> Result<(), Failure> {
     let mut clock = Clock::start();
     let Some(file) = &arguments.from else {
         let cluster = listed(&loaded, &arguments.cluster, &mut clock).await?;
-        return arguments.explain(&cluster.run, rule, &[]);
+        let explained = arguments.explain(&cluster.run, rule, &[]);
+        cluster.end().await;
+        return explained;
     };
     let facts = Facts::read(file, arguments.at, &mut clock)?;
     let run = facts.play(&loaded, &arguments.cluster);

@@ -101,6 +101,14 @@ impl Watching {
     pub async fn ended(&mut self) -> Result<(), JoinError> {
         (&mut self.task).await
     }
+
+    /// Ends the stream, and waits until it has: it says nothing any more, not even that its
+    /// connection is gone with the runtime.
+    pub async fn end(mut self) {
+        self.task.abort();
+        // It was aborted, which is what the error says.
+        let _ = self.ended().await;
+    }
 }
 
 impl Drop for Watching {
