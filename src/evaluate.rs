@@ -10,6 +10,7 @@ pub mod compile;
 pub mod moment;
 pub mod portrait;
 pub mod ruleset;
+mod types;
 
 use std::sync::Arc;
 
@@ -20,9 +21,10 @@ use crate::cel::{Json, PathSet, Program};
 use crate::config::{OnDelete, OnStartup};
 use crate::names::{ReceiverName, RuleName, Severity};
 
-pub use compile::{ViewReads, compile, environment};
+pub use compile::{Compiled, ViewReads, compile, environment};
 pub use moment::{Moment, Sight};
 pub use ruleset::{RuleSet, WatchedSource};
+pub use types::of_names;
 
 /// Whether a rule is true of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,6 +4,7 @@
 //! together, or every problem of every file at once. It reads files and nothing else: no
 //! credential is resolved, no cluster is asked.
 
+mod paths;
 mod policy;
 pub mod schemas;
 mod templates;
@@ -13,10 +14,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::cel::Type;
 use crate::config::{Configuration, LoadOptions, Rule};
 use crate::diagnostic::Diagnostics;
 use crate::engine::Setup;
-use crate::evaluate::{RuleSet, compile};
+use crate::evaluate::{Compiled, RuleSet, compile};
 use crate::names::ReceiverName;
 use crate::notify::Policy;
 use crate::render::Format;
@@ -82,8 +84,8 @@ pub fn load(files: &Files) -> Result<Loaded, Diagnostics> {
             rule.spec.hold = None;
         }
     }
-    let templates = templates::read(files.templates.as_deref(), &mut problems);
-    let formats = view::formats(&configuration, &templates, &mut problems);
+    let template_files = templates::read(files.templates.as_deref(), &mut problems);
+    let formats = view::formats(&configuration, &template_files.templates, &mut problems);
     let texts = view::texts(&configuration, &mut problems);
     let receivers_of = |rule: &Rule| -> Vec<ReceiverName> {
         let receivers = configuration.receivers_of(rule).into_iter();
@@ -99,9 +101,11 @@ pub fn load(files: &Files) -> Result<Loaded, Diagnostics> {
     };
     let mut schemas = Schemas::read(&files.crds, &mut problems);
     schemas.add_served(&files.served, &configuration);
-    let types_of = |rule: &Rule| schemas.of(rule);
-    view::check(&configuration, &texts, &types_of, &mut problems);
-    let rules = compile(&configuration, &receivers_of, &view_of, &types_of);
+    let type_of = |rule: &Rule| schemas.of(rule).unwrap_or(Type::Dyn);
+    let Compiled { rules, types } = compile(&configuration, &receivers_of, &view_of, &type_of);
+    paths::of_rules(&configuration, &texts, &types, &mut problems);
+    let sources = &template_files.sources;
+    paths::of_receivers(&configuration, &formats, sources, &types, &mut problems);
     match rules {
         Ok(rules) if !problems.has_errors() => Ok(Loaded {
             rules: Arc::new(rules),

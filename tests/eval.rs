@@ -327,3 +327,55 @@ fn what_is_not_there_is_said_with_what_is() {
     help: write one of DatabaseInstance/prod/orders, DatabaseInstance/test/orders
     "#);
 }
+
+const CRD: &str = r"
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+spec:
+  group: stable.example.com
+  names: {kind: DatabaseInstance}
+  versions:
+    - name: v1
+      schema:
+        openAPIV3Schema:
+          properties:
+            spec: {properties: {replicas: {type: integer}, ratio: {type: number}}}
+            status: {properties: {phase: {enum: [Failed, Running], type: string}, lastBackupTime: {type: string, format: date-time}}}
+";
+
+#[test]
+fn an_expression_goes_by_the_schema_that_it_is_given() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let write = |name: &str, text: &str| {
+        std::fs::write(directory.path().join(name), text).expect("a file");
+    };
+    write("object.yaml", OBJECT);
+    write("crd.yaml", CRD);
+    let eval = |expression: &str, more: &[&str]| {
+        let given = ["eval", expression, "--object", "object.yaml", "-o", "json"];
+        bellwether(directory.path(), &[&given, more].concat(), "")
+    };
+    let time = "object.status.lastBackupTime == timestamp('2026-11-22T13:00:00+01:00')";
+    insta::assert_snapshot!(eval(time, &["--schema", "crd.yaml"]), @r#"
+    exit 0
+    {"type":"bool","value":true,"reads":["object.status.lastBackupTime"],"next":null}
+    "#);
+    insta::assert_snapshot!(eval(time, &[]), @r#"
+    exit 0
+    {"type":"bool","value":false,"reads":["object.status.lastBackupTime"],"next":null}
+    "#);
+    insta::assert_snapshot!(eval("object.status.phse == 'Failed'", &["--schema", "crd.yaml"]), @r#"
+    exit 1
+    {"error":"no field 'phse' in DatabaseInstance.status, did you mean 'phase'?","line":1,"column":15}
+    "#);
+    insta::assert_snapshot!(eval("object.status.phase == 'Faild'", &["--schema", "."]), @r#"
+    exit 1
+    {"error":"object.status.phase is never 'Faild', did you mean 'Failed'?","line":1,"column":24}
+    "#);
+    insta::assert_snapshot!(eval("true", &["--schema", "object.yaml"]), @"
+    exit 1
+    error: there are no CRDs in these files
+     |
+     = help: a CRD is a document with `kind: CustomResourceDefinition`
+    ");
+}

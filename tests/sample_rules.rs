@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use bellwether::cel::{Json, Memo};
+use bellwether::cel::{Json, Memo, Type};
 use bellwether::config::{Configuration, LoadOptions};
 use bellwether::evaluate::{self, Moment, RuleSet, Sight, Trigger, Verdict, ViewReads};
 use bellwether::transition::ChangeKind;
@@ -22,8 +22,11 @@ fn rules() -> RuleSet {
             .map(|receiver| receiver.name.clone())
             .collect()
     };
-    evaluate::compile(&configuration, &names, &|_| ViewReads::default(), &|_| None)
-        .unwrap_or_else(|problems| panic!("{problems}"))
+    evaluate::compile(&configuration, &names, &|_| ViewReads::default(), &|_| {
+        Type::Dyn
+    })
+    .rules
+    .unwrap_or_else(|problems| panic!("{problems}"))
 }
 
 /// A healthy database, with these parts of it replaced (a merge patch).

@@ -6,19 +6,21 @@
 //! function takes.
 //!
 //! What is not known (`Dyn`) is never refused, and neither is anything that an evaluation would
-//! answer with the schema kept. It changes nothing: a program means the same with a schema and
-//! without one.
+//! answer with the schema kept. JSON has fewer types than schemas: where it matters whether a
+//! number is a double and text is a time, the schema decides ([`readings`]).
 
 mod compare;
 mod loops;
 mod names;
+mod readings;
 
 use super::env::Problem;
 use super::library::{Function, signature};
 use super::node::{Arithmetic, Node, Op, Span};
 use super::program::{Code, Program};
-use super::types::Type;
+use super::types::{Object, Type};
 use super::value::Value;
+use readings::Readings;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -35,6 +37,8 @@ pub struct Checked {
     pub of: Type,
     /// In the order of the source.
     pub problems: Vec<Problem>,
+    /// What its fields are read as.
+    readings: Readings,
 }
 
 impl Types {
@@ -56,6 +60,17 @@ impl Types {
         let found = self.names.iter().rev().find(|(known, _)| **known == *name);
         found.map_or(Type::Dyn, |(_, of)| of.clone())
     }
+
+    /// The names of a root with dots, as its fields: those of `variables.ready` for `variables`.
+    #[must_use]
+    pub fn under(&self, root: &str) -> Type {
+        let field = |(name, of): &(Arc<str>, Type)| {
+            let name = name.strip_prefix(root)?.strip_prefix('.')?;
+            Some((Arc::from(name), of.clone()))
+        };
+        let fields = self.names.iter().filter_map(field).collect();
+        Type::Object(Arc::new(Object::new(root, fields, false)))
+    }
 }
 
 impl Program {
@@ -67,11 +82,16 @@ impl Program {
             types,
             locals: Vec::new(),
             problems: Vec::new(),
+            readings: Readings::default(),
         };
         let of = checker.of(&self.code.root);
-        let mut problems = checker.problems;
+        let (mut problems, readings) = (checker.problems, checker.readings);
         problems.sort_by_key(|problem| (problem.span.start, problem.span.end));
-        Checked { of, problems }
+        Checked {
+            of,
+            problems,
+            readings,
+        }
     }
 }
 
@@ -81,6 +101,7 @@ struct Checker<'p> {
     /// The variables of the macros around, innermost last.
     locals: Vec<Type>,
     problems: Vec<Problem>,
+    readings: Readings,
 }
 
 impl<'p> Checker<'p> {
@@ -202,7 +223,7 @@ impl<'p> Checker<'p> {
                 self.result("timestamp", &[of], parts[1].span);
                 Type::Duration
             }
-            Op::Recheck(inner) => self.of(inner),
+            Op::Recheck(inner) | Op::As(inner, _) => self.of(inner),
             // The others are in `seen`; `Fail` is not an expression.
             _ => Type::Dyn,
         }
@@ -241,6 +262,7 @@ impl<'p> Checker<'p> {
 
     fn arithmetic(&mut self, sides: &'p [Node; 2], op: Arithmetic, span: Span) -> Type {
         let (a, b) = (self.of(&sides[0]), self.of(&sides[1]));
+        let (a, b) = self.operands(a, b, op, span);
         if let Some(of) = a.arithmetic(op, &b) {
             return of;
         }

@@ -138,6 +138,10 @@ fn eval_rare<'a>(
             m.recheck();
             eval(inner, scope, m)
         }
+        Op::As(inner, reading) => {
+            let value = eval(inner, scope, m)?;
+            coerce::read_as(value, *reading, inner.span, m)
+        }
         Op::Bind(parts) => {
             let value = eval(&parts[0], scope, m)?;
             eval(&parts[1], Some(&Scope { value, up: scope }), m)

@@ -113,7 +113,7 @@ impl<'a> Explainer<'a> {
             }
             // Their second part has a variable of its own.
             Op::OptionalMap(parts, _) => vec![self.explain(&parts[0], scope, m, decided)],
-            Op::Recheck(inner) => self.parts(inner, result, scope, m, decided),
+            Op::Recheck(inner) | Op::As(inner, _) => self.parts(inner, result, scope, m, decided),
             Op::Definition(number) => {
                 let (_, program) = &self.code.definitions[usize::from(*number)];
                 vec![explain_code(&program.code, m, decided)]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 /// The texts and the whole numbers of a list of constants. What else may be in it, or be looked
 /// for, is compared one by one, because numbers are equal across their types and doubles round.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Members {
     texts: HashSet<Arc<str>>,
     /// `None`: there is a double among the numbers.

@@ -12,7 +12,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 /// A sub-expression.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Node {
     pub op: Op,
     pub span: Span,
@@ -45,7 +45,7 @@ impl Span {
 }
 
 /// What a sub-expression does.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Op {
     Const(Value<'static>),
     /// The name with this number in the program's list of roots.
@@ -89,8 +89,21 @@ pub enum Op {
     Age(Box<[Node; 2]>),
     /// Depends on `now` in a way that is not solved: look again in a while.
     Recheck(Box<Node>),
+    /// A field read as what its schema says, which JSON has no type for.
+    As(Box<Node>, Reading),
     /// Fails with this, when it is reached (strict mode only).
     Fail(ErrorKind, Box<str>),
+}
+
+/// What a JSON value is read as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// `type: number`: JSON does not tell `2` from `2.0`.
+    Double,
+    /// `format: date-time`.
+    Timestamp,
+    /// `format: duration`.
+    Duration,
 }
 
 /// Where a chain of fields starts.
@@ -166,14 +179,14 @@ impl Comparison {
 }
 
 /// An element of a list literal; an optional one (`[?x]`) may be missing.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Element {
     pub value: Node,
     pub optional: bool,
 }
 
 /// An entry of a map literal.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Entry {
     pub key: Node,
     pub value: Node,
@@ -181,7 +194,7 @@ pub struct Entry {
 }
 
 /// A macro over the elements of a list or the entries of a map.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Loop {
     pub kind: LoopKind,
     /// One variable (element, or key of a map) or two (index or key, and value).
@@ -225,7 +238,8 @@ impl Node {
             | Op::Not(node)
             | Op::Negate(node)
             | Op::Matches(node, _)
-            | Op::Recheck(node) => vec![node],
+            | Op::Recheck(node)
+            | Op::As(node, _) => vec![node],
             Op::Index(a, b) | Op::OptionalIndex(a, b) => vec![a, b],
             Op::And(nodes) | Op::Or(nodes) | Op::Call(_, nodes) | Op::TimePart(_, nodes) => {
                 nodes.iter().collect()
@@ -248,6 +262,12 @@ impl Node {
         }
     }
 
+    /// Whether it depends on `now` in a way that is not solved.
+    #[must_use]
+    pub fn rechecks(&self) -> bool {
+        matches!(self.op, Op::Recheck(_)) || self.children().into_iter().any(Node::rechecks)
+    }
+
     /// The same, to change them.
     pub fn children_mut(&mut self) -> Vec<&mut Node> {
         match &mut self.op {
@@ -262,7 +282,8 @@ impl Node {
             | Op::Not(node)
             | Op::Negate(node)
             | Op::Matches(node, _)
-            | Op::Recheck(node) => vec![node],
+            | Op::Recheck(node)
+            | Op::As(node, _) => vec![node],
             Op::Index(a, b) | Op::OptionalIndex(a, b) => vec![a, b],
             Op::And(nodes) | Op::Or(nodes) | Op::Call(_, nodes) | Op::TimePart(_, nodes) => {
                 nodes.iter_mut().collect()

@@ -18,7 +18,7 @@ pub struct Program {
 }
 
 /// What the compiler makes of a source.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Code {
     pub source: Arc<str>,
     pub root: Node,
@@ -77,6 +77,19 @@ impl Program {
     #[must_use]
     pub fn reads_now(&self) -> bool {
         self.code.reads_now
+    }
+
+    /// Whether the moment at which its answer changes is not computed: it is looked at again every
+    /// minute.
+    #[must_use]
+    pub fn rechecks(&self) -> bool {
+        self.code.slope != 0
+            || self.code.root.rechecks()
+            || self
+                .code
+                .definitions
+                .iter()
+                .any(|(_, program)| program.rechecks())
     }
 
     /// Evaluates it. Steps and bytes are taken from the budget.

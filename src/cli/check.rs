@@ -89,6 +89,20 @@ fn true_of_blank(loaded: &Loaded, now: Timestamp) -> Vec<String> {
         .collect()
 }
 
+/// Rules whose next moment is not computed.
+fn looked_at_again(loaded: &Loaded) -> Vec<String> {
+    let rules = loaded.rules.rules.iter();
+    let again = rules.filter(|rule| rule.trigger.programs().iter().any(|of| of.rechecks()));
+    again
+        .map(|rule| {
+            format!(
+                "when {} changes by time alone cannot be computed: it is looked at again every minute",
+                rule.name
+            )
+        })
+        .collect()
+}
+
 /// Checks.
 ///
 /// # Errors
@@ -110,7 +124,9 @@ pub async fn run(arguments: &Check) -> Result<(), Failure> {
         Ok(loaded) => {
             if matches!(arguments.format, Format::Human) {
                 let blank = true_of_blank(&loaded, Clock::start().now());
-                for note in arguments.without_schema(&loaded).iter().chain(&blank) {
+                let again = looked_at_again(&loaded);
+                let notes = arguments.without_schema(&loaded);
+                for note in notes.iter().chain(&blank).chain(&again) {
                     println!("note: {note}");
                 }
                 println!(

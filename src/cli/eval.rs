@@ -12,12 +12,14 @@ use serde_json::{Value as Document, json};
 use super::dry_run::{read, say, wrong};
 use super::failure::{self, Failure};
 use crate::cel::{
-    Bindings, Budget, Env, ErrorKind, EvalError, Evaluation, Json, Kind, Problem, Program, Value,
+    Bindings, Budget, Env, ErrorKind, EvalError, Evaluation, Json, Kind, Problem, Program, Types,
+    Value,
 };
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, Position, Source};
 use crate::dry_run::input::{self, What};
-use crate::evaluate::environment;
+use crate::evaluate::{environment, of_names};
 use crate::live::clock::Clock;
+use crate::setup::schemas::Schemas;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -27,6 +29,7 @@ Examples:
   bellwether eval \"changed(object.spec.version)\" --object new.yaml --old old.yaml
   bellwether eval \"now - timestamp(object.status.lastBackupTime) > duration('24h')\" --object db.yaml
   bellwether eval \"object.spec.replicas > params.limit\" --object db.yaml --param limit=3 -o json
+  bellwether eval \"object.status.phse == 'Failed'\" --schema crds/
   bellwether eval --batch < lines.json    # {\"expr\": \"x + 1\", \"vars\": {\"x\": 1}, \"object\": {}}
 
 --batch reads a JSON object a line (expr; object, oldObject, events, params, vars, now) and answers
@@ -46,7 +49,7 @@ pub struct Eval {
     )]
     expression: Option<String>,
     /// Many expressions, a JSON object a line of standard input.
-    #[arg(long, conflicts_with_all = ["expression", "object", "old", "events", "params", "vars", "output"])]
+    #[arg(long, conflicts_with_all = ["expression", "object", "old", "events", "params", "vars", "schema", "output"])]
     batch: bool,
     /// `object`: a file of YAML or JSON; `-` is standard input.
     #[arg(long, value_name = "FILE")]
@@ -66,6 +69,9 @@ pub struct Eval {
     /// Sets a name of its own; JSON is what it has.
     #[arg(long = "var", value_name = "NAME=JSON")]
     vars: Vec<String>,
+    /// Check the expression against the schema of the object's kind: files and directories of CRDs.
+    #[arg(long, num_args = 1.., value_name = "CRD")]
+    schema: Vec<PathBuf>,
     /// CEL as it is specified: a field that is not there is an error.
     #[arg(long)]
     strict: bool,
@@ -108,6 +114,11 @@ pub fn run(arguments: &Eval) -> Result<(), Failure> {
         .environment(arguments.strict)
         .compile(expression)
         .map_err(|problems| arguments.refused(&source, &problems))?;
+    let checked = program.check(&arguments.types(&given)?);
+    if !checked.problems.is_empty() {
+        return Err(arguments.refused(&source, &checked.problems));
+    }
+    let program = program.read_as(&checked);
     let evaluation = program.evaluate(&given.bindings(), &mut Budget::default());
     arguments.answer(&program, evaluation, &source)
 }
@@ -129,6 +140,32 @@ impl Eval {
             vars: self.variables()?,
             now,
         })
+    }
+
+    /// What the names stand for, as far as the schema says it.
+    fn types(&self, given: &Given) -> Result<Types, Failure> {
+        if self.schema.is_empty() {
+            return Ok(Types::new());
+        }
+        let mut problems = Diagnostics::default();
+        let schemas = Schemas::read(&self.schema, &mut problems);
+        if problems.has_errors() {
+            return Err(problems.into());
+        }
+        let object = given.object.as_ref().or(given.old.as_ref());
+        let kind = object.map(|object| {
+            let text = |name| object.get(name).and_then(Json::as_str).unwrap_or_default();
+            (text("apiVersion"), text("kind"))
+        });
+        let Some(of) = schemas.of_kind(kind) else {
+            let what = kind.map_or_else(
+                || "--schema has more than one kind".to_owned(),
+                |(version, kind)| format!("--schema has no {kind} of {version}"),
+            );
+            let help = "give the CRD of the object's kind, and --object";
+            return Err(Failure::new(failure::CONFIGURATION, what, help));
+        };
+        Ok(of_names(&of, &given.params))
     }
 
     fn parameters(&self) -> Result<Json, Failure> {

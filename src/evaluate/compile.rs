@@ -1,6 +1,6 @@
 //! From the documents to the [`RuleSet`]: every expression compiled, every mistake collected.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use super::moment::SHARED;
+use super::types::of_names;
 use super::{Occasion, Rule, RuleSet, Texts, Trigger, View};
 use crate::cel::{Env, Json, Kind, PathSet, Problem, Program, Terms, Type, Types};
 use crate::config::{self, Configuration, Text};
@@ -25,31 +26,41 @@ pub struct ViewReads {
     pub variables: BTreeSet<String>,
 }
 
-/// Compiles all rules, and checks those of whose objects the type is known.
-///
-/// # Errors
-/// Every mistake of every expression, each at its place.
+/// What became of the documents.
+#[derive(Debug)]
+pub struct Compiled {
+    /// The rules; or every mistake of every expression, each at its place.
+    pub rules: Result<RuleSet, Diagnostics>,
+    /// What the names stand for in each rule.
+    pub types: BTreeMap<RuleName, Types>,
+}
+
+/// Compiles all rules, and checks them against the types of their objects.
 pub fn compile(
     configuration: &Configuration,
     receivers_of: &dyn Fn(&config::Rule) -> Vec<ReceiverName>,
     view_of: &dyn Fn(&config::Rule) -> ViewReads,
-    types_of: &dyn Fn(&config::Rule) -> Option<Type>,
-) -> Result<RuleSet, Diagnostics> {
+    type_of: &dyn Fn(&config::Rule) -> Type,
+) -> Compiled {
     let mut diagnostics = Diagnostics::default();
+    let mut types = BTreeMap::new();
     let mut rules = Vec::new();
     let environment = environment().sharing(&Terms::default(), &SHARED);
     for document in &configuration.rules {
         let env = environment.clone();
-        let types = types_of(document).map(|of| types(document, &of));
-        let mut compiler = Compiler::new(document, env, types, &mut diagnostics);
+        let names = of_names(&type_of(document), &params(&document.spec));
+        let mut compiler = Compiler::new(document, env, names, &mut diagnostics);
         if let Some(rule) = compiler.rule(receivers_of(document), &view_of(document)) {
             rules.push((rule, sources(document)));
         }
+        types.insert(document.name.clone(), compiler.types);
     }
-    if diagnostics.has_errors() {
-        return Err(diagnostics);
-    }
-    Ok(RuleSet::new(rules))
+    let rules = if diagnostics.has_errors() {
+        Err(diagnostics)
+    } else {
+        Ok(RuleSet::new(rules))
+    };
+    Compiled { rules, types }
 }
 
 /// What a rule watches: one stream a namespace. A tenant's rule sees its own namespace only.
@@ -79,8 +90,8 @@ fn sources(document: &config::Rule) -> Vec<Source> {
 struct Compiler<'a> {
     document: &'a config::Rule,
     env: Env,
-    /// What the names stand for, if the type of the objects is known.
-    types: Option<Types>,
+    /// What the names stand for.
+    types: Types,
     variables: Vec<(Arc<str>, Program)>,
     diagnostics: &'a mut Diagnostics,
     failed: bool,
@@ -90,7 +101,7 @@ impl<'a> Compiler<'a> {
     fn new(
         document: &'a config::Rule,
         env: Env,
-        types: Option<Types>,
+        types: Types,
         diagnostics: &'a mut Diagnostics,
     ) -> Self {
         let mut compiler = Self {
@@ -104,7 +115,7 @@ impl<'a> Compiler<'a> {
         for variable in &document.spec.variables {
             if let Some((program, of)) = compiler.checked(&variable.expression) {
                 let name = format!("variables.{}", variable.name);
-                compiler.types = compiler.types.take().map(|types| types.with(&name, of));
+                compiler.types = std::mem::take(&mut compiler.types).with(&name, of);
                 compiler.env =
                     std::mem::take(&mut compiler.env).define("variables", &variable.name, &program);
                 let name = Arc::from(variable.name.as_str());
@@ -229,18 +240,15 @@ impl<'a> Compiler<'a> {
         Some(program)
     }
 
-    /// An expression and its type, which is `Dyn` where nothing is known.
+    /// An expression that goes by the types of its names, and its own type.
     fn checked(&mut self, text: &Text) -> Option<(Program, Type)> {
         match self.env.compile(&text.text) {
             Ok(program) => {
-                let checked = self.types.as_ref().map(|types| program.check(types));
-                let Some(checked) = checked else {
-                    return Some((program, Type::Dyn));
-                };
+                let checked = program.check(&self.types);
                 for problem in &checked.problems {
                     self.report(text, problem);
                 }
-                Some((program, checked.of))
+                Some((program.read_as(&checked), checked.of))
             }
             Err(problems) => {
                 for problem in &problems {
@@ -279,21 +287,6 @@ impl<'a> Compiler<'a> {
     }
 }
 
-/// The types of what every expression may name, for a rule on objects of this type.
-fn types(document: &config::Rule, of: &Type) -> Types {
-    Types::new()
-        .with("object", of.clone())
-        .with("oldObject", of.clone())
-        .with("params", Type::of_json("params", &params(&document.spec)))
-        .with("now", Type::Timestamp)
-        .with(
-            "change",
-            Type::one_of(&["ADDED", "MODIFIED", "DELETED", "EVENT"]),
-        )
-        .with("late", Type::Bool)
-}
-
-/// What every expression may name.
 /// The names that the expressions of a rule may read.
 #[must_use]
 pub fn environment() -> Env {

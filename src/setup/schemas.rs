@@ -19,8 +19,9 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 pub struct Schemas(BTreeMap<(String, String), Type>);
 
 impl Schemas {
-    /// Reads CRDs.
-    pub(super) fn read(paths: &[PathBuf], problems: &mut Diagnostics) -> Self {
+    /// Reads CRDs; what is wrong with the files is told.
+    #[must_use]
+    pub fn read(paths: &[PathBuf], problems: &mut Diagnostics) -> Self {
         let mut schemas = Self::default();
         for path in paths {
             match files(path) {
@@ -34,7 +35,7 @@ impl Schemas {
         }
         if schemas.0.is_empty() && !paths.is_empty() && !problems.has_errors() {
             let help = "a CRD is a document with `kind: CustomResourceDefinition`";
-            problems.push(Diagnostic::error("there are no CRDs in --crds").help(help));
+            problems.push(Diagnostic::error("there are no CRDs in these files").help(help));
         }
         schemas
     }
@@ -58,6 +59,16 @@ impl Schemas {
         let watch = &rule.spec.watch;
         let key = (watch.api_version.clone(), watch.kind.clone());
         self.0.get(&key).cloned()
+    }
+
+    /// The type of the objects of a kind; where that is not said, of the only kind there is.
+    #[must_use]
+    pub fn of_kind(&self, kind: Option<(&str, &str)>) -> Option<Type> {
+        match kind {
+            Some((version, kind)) => self.0.get(&(version.to_owned(), kind.to_owned())).cloned(),
+            None if self.0.len() == 1 => self.0.values().next().cloned(),
+            None => None,
+        }
     }
 
     fn read_file(&mut self, file: &Path, problems: &mut Diagnostics) {
@@ -117,5 +128,5 @@ fn files(path: &Path) -> std::io::Result<Vec<PathBuf>> {
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Diagnostic {
-    Diagnostic::error(format!("--crds {}: {error}", path.display()))
+    Diagnostic::error(format!("cannot read {}: {error}", path.display()))
 }

@@ -3,9 +3,11 @@
 //! In: the directory. Out: each `.hbs` file below it, compiled, by its path from there; or what is
 //! wrong with it, at its line.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, Source};
 use crate::render::{TemplateProblem, Templates};
@@ -13,10 +15,10 @@ use crate::render::{TemplateProblem, Templates};
 /// Directories deeper than this are not ours.
 const DEEPEST: usize = 16;
 
-pub(super) fn read(directory: Option<&Path>, problems: &mut Diagnostics) -> Templates {
-    let mut templates = Templates::default();
+pub(super) fn read(directory: Option<&Path>, problems: &mut Diagnostics) -> Files {
+    let mut files = Files::default();
     let Some(directory) = directory else {
-        return templates;
+        return files;
     };
     let mut found = Vec::new();
     if let Err(error) = find(directory, 0, &mut found) {
@@ -30,9 +32,16 @@ pub(super) fn read(directory: Option<&Path>, problems: &mut Diagnostics) -> Temp
     found.sort();
     for path in found {
         let name = path.strip_prefix(directory).unwrap_or(&path);
-        add(&mut templates, &name.to_string_lossy(), &path, problems);
+        files.add(&name.to_string_lossy(), &path, problems);
     }
-    templates
+    files
+}
+
+/// Template files, compiled, with what they say.
+#[derive(Debug, Default)]
+pub(super) struct Files {
+    pub templates: Templates,
+    pub sources: BTreeMap<String, Arc<Source>>,
 }
 
 /// As with rules, names that begin with a dot are passed over: a mounted `ConfigMap` shows each
@@ -55,18 +64,24 @@ fn find(directory: &Path, depth: usize, found: &mut Vec<PathBuf>) -> io::Result<
     Ok(())
 }
 
-fn add(templates: &mut Templates, name: &str, path: &Path, problems: &mut Diagnostics) {
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) => {
-            let message = format!("cannot read the template {}: {error}", path.display());
-            return problems.push(Diagnostic::error(message));
-        }
-    };
-    if let Err(found) = templates.insert(name, &text) {
+impl Files {
+    fn add(&mut self, name: &str, path: &Path, problems: &mut Diagnostics) {
+        let text = match fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) => {
+                let message = format!("cannot read the template {}: {error}", path.display());
+                return problems.push(Diagnostic::error(message));
+            }
+        };
         let source = Source::new(path.to_string_lossy(), text);
-        for problem in found {
-            let start = offset(source.text(), &problem);
+        for problem in self
+            .templates
+            .insert(name, source.text())
+            .err()
+            .into_iter()
+            .flatten()
+        {
+            let start = offset(source.text(), problem.line, problem.column);
             let end = start + expression(source.text(), start);
             let place = Place {
                 source: source.clone(),
@@ -75,6 +90,7 @@ fn add(templates: &mut Templates, name: &str, path: &Path, problems: &mut Diagno
             };
             problems.push(diagnostic(&problem).at(place));
         }
+        self.sources.insert(name.to_owned(), source);
     }
 }
 
@@ -87,14 +103,12 @@ pub(super) fn diagnostic(problem: &TemplateProblem) -> Diagnostic {
     }
 }
 
-/// Where a problem stands in the template's source, in bytes.
-pub(super) fn offset(text: &str, problem: &TemplateProblem) -> usize {
-    let lines = text
-        .split_inclusive('\n')
-        .take(problem.line.saturating_sub(1));
+/// A place in a template's source, in bytes.
+pub(super) fn offset(text: &str, line: usize, column: usize) -> usize {
+    let lines = text.split_inclusive('\n').take(line.saturating_sub(1));
     let line = lines.map(str::len).sum::<usize>().min(text.len());
     let rest = text[line..].char_indices();
-    let column = problem.column.saturating_sub(1);
+    let column = column.saturating_sub(1);
     let in_line = rest.map(|(at, _)| at).nth(column);
     in_line.map_or(text.len(), |at| line + at)
 }

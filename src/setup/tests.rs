@@ -309,3 +309,110 @@ fn a_state_that_a_new_object_has_already_is_known() {
     assert!(!is_true("object.status.phase == 'Failed'"));
     assert!(!is_true("object.status.phase > 3"));
 }
+
+#[test]
+fn what_a_template_reads_and_no_rule_has_is_refused() {
+    let rule = |name: &str, summary: &str| {
+        let rule = RULE.replace("database-failed", name);
+        rule.replace(
+            "{{object.spec.engine}} {{variables.ready.message}}",
+            summary,
+        )
+    };
+    let receiver = |body: &str| {
+        let template = "  template: hook.json.hbs\n";
+        let url = "url: 'https://in.example'";
+        let receiver = RECEIVER.replace(template, "");
+        receiver.replace(url, &format!("{url}, body: '{body}'"))
+    };
+    assert_snapshot!(refusal(&[
+        ("rules/a.yaml", &rule("a", "{{variables.redy}} {{params.hodl}}")),
+        ("rules/b.yaml", &rule("b", "{{object.anything}} {{event.reson}}")),
+        ("rules/receiver.yaml", &receiver(r#"{\"a\": {{json alert.variables.otter}}}"#)),
+        ("templates/none.hbs", ""),
+    ]), @r#"
+    error: no field 'redy' in variables, did you mean 'ready'?
+      --> DIR/rules/a.yaml:10:25
+       |
+    10 |   summary: "{{variables.redy}} {{params.hodl}}"
+       |                         ^^^^
+
+    error: no field 'hodl' in params
+      --> DIR/rules/a.yaml:10:41
+       |
+    10 |   summary: "{{variables.redy}} {{params.hodl}}"
+       |                                         ^^^^
+       |
+       = help: it has none
+
+    error: no field 'reson' in event, did you mean 'reason'?
+      --> DIR/rules/b.yaml:10:41
+       |
+    10 |   summary: "{{object.anything}} {{event.reson}}"
+       |                                         ^^^^^
+
+    error: no field 'otter' in variables, did you mean 'other'?
+     --> DIR/rules/receiver.yaml:5:78
+      |
+    5 |   webhook: {url: 'https://in.example', body: '{\"a\": {{json alert.variables.otter}}}'}
+      |                                                                              ^^^^^
+    "#);
+    let (folder, files) = files(&[
+        ("rules/rule.yaml", &rule("a", "failed")),
+        ("rules/receiver.yaml", RECEIVER),
+        (
+            "templates/hook.json.hbs",
+            "{\"engine\": {{json object.spec.engine}},\n \"is\": {{json object.status.phse}}}",
+        ),
+        ("crds/database.yaml", CRD),
+    ]);
+    let crds = vec![folder.path().join("crds")];
+    let problems = load(&Files { crds, ..files }).unwrap_err().human(false);
+    assert_snapshot!(problems.replace(&*folder.path().to_string_lossy(), "DIR"), @r#"
+    error: no field 'ready' in DatabaseInstance.status
+     --> DIR/rules/rule.yaml:7:48
+      |
+    7 |     - {name: ready, expression: "object.status.ready"}
+      |                                                ^^^^^
+      |
+      = help: it has conditions, lastBackupTime, phase
+
+    error: no field 'other' in DatabaseInstance.status
+     --> DIR/rules/rule.yaml:8:48
+      |
+    8 |     - {name: other, expression: "object.status.other"}
+      |                                                ^^^^^
+      |
+      = help: it has conditions, lastBackupTime, phase
+
+    error: no field 'phse' in DatabaseInstance.status, did you mean 'phase'?
+     --> DIR/templates/hook.json.hbs:2:29
+      |
+    2 |  "is": {{json object.status.phse}}}
+      |                             ^^^^
+    "#);
+}
+
+#[test]
+fn a_template_for_many_kinds_may_read_what_one_of_them_has() {
+    let variables = RULE.find("  variables:").unwrap()..RULE.find("  when:").unwrap();
+    let mut rule = RULE.replace("{{variables.ready.message}}", "");
+    rule.replace_range(variables, "");
+    let other = rule
+        .replace("database-failed", "other")
+        .replace("DatabaseInstance", "Other")
+        .replace("{{object.spec.engine}} ", "");
+    let (folder, files) = files(&[
+        ("rules/rule.yaml", &rule),
+        ("rules/other.yaml", &other),
+        ("rules/receiver.yaml", RECEIVER),
+        (
+            "templates/hook.json.hbs",
+            "{\"a\": {{json object.spec.engine}}, \"b\": {{json object.spec.other}}}",
+        ),
+        ("crds/database.yaml", CRD),
+    ]);
+    let crds = vec![folder.path().join("crds")];
+    let refused = load(&Files { crds, ..files }).map(|_| ());
+    assert_eq!(refused.map_err(|problems| problems.human(false)), Ok(()));
+}

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::templates::{diagnostic, expression, offset};
-use crate::cel::types::Nowhere;
-use crate::cel::{PathSet, Type};
+use crate::cel::PathSet;
 use crate::config::{Configuration, Receiver, Rule, Service, Text};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::evaluate::ViewReads;
@@ -70,50 +69,10 @@ pub(super) fn texts(
 }
 
 fn at(text: &Text, problem: &TemplateProblem) -> Diagnostic {
-    let start = offset(&text.text, problem);
+    let start = offset(&text.text, problem.line, problem.column);
     let diagnostic = diagnostic(problem);
     match text.place_of(start, expression(&text.text, start)) {
         Some(place) => diagnostic.at(place),
-        None => diagnostic,
-    }
-}
-
-/// What the texts of rules read that their objects do not have.
-pub(super) fn check(
-    configuration: &Configuration,
-    compiled: &BTreeMap<RuleName, Vec<Template>>,
-    types_of: &dyn Fn(&Rule) -> Option<Type>,
-    problems: &mut Diagnostics,
-) {
-    for rule in &configuration.rules {
-        let Some(of) = types_of(rule) else { continue };
-        let texts = [&rule.spec.summary, &rule.spec.description];
-        let templates = compiled.get(&rule.name).into_iter().flatten();
-        for (text, template) in texts.into_iter().flatten().zip(templates) {
-            for (root, paths) in template.view() {
-                if root == "object" || root == "oldObject" {
-                    let missing = of.missing(&paths);
-                    problems.extend(
-                        missing
-                            .into_iter()
-                            .map(|nowhere| leads_nowhere(text, nowhere)),
-                    );
-                }
-            }
-        }
-    }
-}
-
-fn leads_nowhere(text: &Text, nowhere: Nowhere) -> Diagnostic {
-    let diagnostic = Diagnostic::error(nowhere.message);
-    let start = text.text.find(&nowhere.name);
-    let place = start.and_then(|start| text.place_of(start, nowhere.name.len()));
-    let diagnostic = match place {
-        Some(place) => diagnostic.at(place),
-        None => diagnostic,
-    };
-    match nowhere.help {
-        Some(help) => diagnostic.help(help),
         None => diagnostic,
     }
 }

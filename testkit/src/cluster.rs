@@ -24,6 +24,8 @@ use crate::user::{Credentials, User};
 
 const READY_WITHIN: Duration = Duration::from_mins(1);
 const TAIL: usize = 15;
+/// How often a start is tried whose ports are taken.
+const START_ATTEMPTS: usize = 4;
 
 /// Why a cluster could not be started or brought into a state.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +59,12 @@ pub enum ClusterError {
     Io(#[from] io::Error),
 }
 
+impl ClusterError {
+    fn is_taken_port(&self) -> bool {
+        matches!(self, Self::Ended { log, .. } if log.contains("address already in use"))
+    }
+}
+
 type Result<T, E = ClusterError> = std::result::Result<T, E>;
 
 /// A running API server and etcd. Dropping it, or the end of the process, ends both and removes their files.
@@ -83,6 +91,18 @@ impl Cluster {
     /// `--feature-gates=WatchList=false` or `--event-ttl=10s`. The last one of a name wins.
     pub async fn start_with(arguments: &[&str]) -> Result<Cluster> {
         crate::install_crypto_provider();
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            match Cluster::start_once(arguments).await {
+                // Somebody else took a port between our look at it and the server's.
+                Err(error) if attempts < START_ATTEMPTS && error.is_taken_port() => {}
+                started => return started,
+            }
+        }
+    }
+
+    async fn start_once(arguments: &[&str]) -> Result<Cluster> {
         let cluster = Cluster::prepare(arguments)?;
         cluster.start_etcd().await?;
         cluster.start_apiserver().await?;

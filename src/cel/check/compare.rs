@@ -14,6 +14,7 @@ impl<'p> Checker<'p> {
     pub(super) fn equality(&mut self, sides: &'p [Node; 2], span: Span) -> Type {
         let [left, right] = sides;
         let (a, b) = (self.of(left), self.of(right));
+        let (a, b) = self.times(a, b, span);
         self.value_of_enum(left, &a, right);
         self.value_of_enum(right, &b, left);
         if !a.may_equal(&b) {
@@ -83,10 +84,10 @@ impl<'p> Checker<'p> {
             return self.equality(sides, span);
         }
         let (a, b) = (self.of(&sides[0]), self.of(&sides[1]));
+        let (a, b) = self.times(a, b, span);
         if matches!(
             (&a, &b),
-            (Type::DurationText, Type::DurationText | Type::String)
-                | (Type::String, Type::DurationText)
+            (Type::DurationText, Type::String) | (Type::String, Type::DurationText)
         ) {
             let message = "durations in text are compared letter by letter".to_owned();
             let help = format!(
@@ -141,6 +142,7 @@ impl<'p> Checker<'p> {
         if let (Type::Enum(values), Some(text)) = (&item, Self::constant(needle)) {
             self.one_of(haystack, values, text, needle.span.range());
         }
+        let a = self.needle(a, &item, span);
         if !a.may_equal(&item) {
             let message = format!("{} is never in {}", a.article(), plural(&b, &item));
             self.problem(span.range(), message, None);

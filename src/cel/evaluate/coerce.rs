@@ -1,17 +1,18 @@
 //! What JSON writes as text or as a whole number, used as what it stands for.
 //!
-//! A schema tells times, durations and doubles from text and ints; a program does not depend on
-//! one. Where an operation would otherwise have no answer, text that meets a time is read as a
-//! time, text that meets a duration as one, and an int that meets a double becomes a double. So a
-//! rule means the same with a schema and without one. What has an answer already keeps it: `==` of
-//! text and a time is false as in all of CEL, which `check` refuses, and text is ordered as text.
+//! A schema tells times, durations and doubles from text and ints, and a program that was checked
+//! against one goes by it ([`read_as`]). Without one, where an operation would otherwise have no
+//! answer, text that meets a time is read as a time, text that meets a duration as one, and an int
+//! that meets a double becomes a double. What has an answer already keeps it: `==` of text and a
+//! time is false as in all of CEL, and text is ordered as text.
 
 use super::super::error::ErrorKind;
 use super::super::library::conversions::to_timestamp;
-use super::super::node::{Arithmetic, Span};
+use super::super::node::{Arithmetic, Reading, Span};
 use super::super::time;
 use super::super::value::Value;
 use super::{Fault, Machine};
+use jiff::SignedDuration;
 
 type Pair<'a> = Option<(Value<'a>, Value<'a>)>;
 
@@ -73,6 +74,26 @@ pub(super) fn operands<'a>(
     })
 }
 
+/// A field as what its schema says it is.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "the schema says that it is a double"
+)]
+pub(super) fn read_as<'a>(
+    value: Value<'a>,
+    reading: Reading,
+    span: Span,
+    m: &Machine<'a, '_>,
+) -> Result<Value<'a>, Fault> {
+    let is_json = is_text(&value) || value.is_zero_of_any();
+    match (reading, &value) {
+        (Reading::Double, Value::Int(number)) => Ok(Value::Double(*number as f64)),
+        (Reading::Timestamp, _) if is_json => moment(&value, span, m),
+        (Reading::Duration, _) if is_json => duration(&value, span, m),
+        _ => Ok(value),
+    }
+}
+
 /// Text as the time or duration that it says; nothing for what is no text.
 pub(super) fn time<'a>(
     value: &Value<'a>,
@@ -92,8 +113,16 @@ fn like<'a>(
     span: Span,
     m: &Machine<'a, '_>,
 ) -> Result<Value<'a>, Fault> {
-    if !matches!(other, Value::Duration(_)) {
-        return moment(text, span, m);
+    match other {
+        Value::Duration(_) => duration(text, span, m),
+        _ => moment(text, span, m),
+    }
+}
+
+/// Text as a duration; what is absent is none.
+fn duration<'a>(text: &Value<'a>, span: Span, m: &Machine<'a, '_>) -> Result<Value<'a>, Fault> {
+    if text.is_zero_of_any() {
+        return Ok(Value::Duration(SignedDuration::ZERO));
     }
     let text = text.as_str().unwrap_or_default();
     match time::parse_duration(text) {

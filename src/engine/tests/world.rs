@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::cel::{Json, PathSet};
+use crate::cel::{Json, PathSet, Type};
 use crate::config::{self, Configuration, LoadOptions};
 use crate::decision::{Decision, Reason};
 use crate::diagnostic;
@@ -58,7 +58,8 @@ pub fn setup(rules: &str) -> Setup {
         object: PathSet::of(["status.phase"]).expect("the path is well-formed"),
         ..ViewReads::default()
     };
-    let rules = compile(&configuration, &receivers, &view, &|_| None)
+    let rules = compile(&configuration, &receivers, &view, &|_| Type::Dyn)
+        .rules
         .unwrap_or_else(|problems| panic!("{problems:?}"));
     Setup {
         rules: Arc::new(rules),
