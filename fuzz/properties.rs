@@ -3,7 +3,10 @@
 
 #![allow(dead_code, reason = "a target calls one of them")]
 
-use bellwether::cel::{Bindings, Budget, Env, ErrorKind, Evaluation, Json, Kind, PathSet, Program};
+use bellwether::cel::types::schema::of_custom_resource;
+use bellwether::cel::{
+    Bindings, Budget, Env, ErrorKind, Evaluation, Json, Kind, PathSet, Program, Type, Types,
+};
 
 /// What stands between an expression and its document.
 pub const BETWEEN: &str = "\n---\n";
@@ -115,6 +118,54 @@ pub fn evaluate(input: &[u8]) {
             .value
             .map(|value| format!("{} {value}", tree.type_name));
         assert_eq!(shown.map_err(|error| error.kind), found, "{source}");
+    }
+}
+
+/// What documents of the corpus have, by a schema that JSON does not show.
+fn schema() -> Type {
+    let text = || serde_json::json!({"type": "string"});
+    let time = || serde_json::json!({"type": "string", "format": "date-time"});
+    of_custom_resource(
+        "Fuzzed",
+        &serde_json::json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true, "properties": {
+            "a": {"type": "number"}, "b": {"type": "array", "items": {"type": "number"}},
+            "t": time(), "d": {"type": "string", "format": "duration"}, "s": text(),
+            "spec": {"type": "object", "properties": {
+                "replicas": {"type": "integer"}, "engine": {"type": "string", "enum": ["a", "b"]},
+                "version": text(),
+            }},
+            "status": {"type": "object", "x-kubernetes-preserve-unknown-fields": true, "properties": {
+                "phase": text(), "lastBackupTime": time(), "startTime": time(),
+                "conditions": {"type": "array", "items": {"type": "object", "properties": {
+                    "type": text(), "status": text(), "lastTransitionTime": time(),
+                }}},
+            }},
+        }}),
+    )
+}
+
+/// Whatever the expression, its check ends, what it says stands in its text, and a program that
+/// goes by the schema has an answer within the budget. Where nothing is known of the names, going
+/// by it changes no answer.
+pub fn check(input: &[u8]) {
+    let (source, object) = parts(input);
+    let Ok(program) = env(false).compile(&source) else {
+        return;
+    };
+    let known = Types::new()
+        .with("object", schema())
+        .with("oldObject", schema())
+        .with("now", Type::Timestamp);
+    for types in [known, Types::new()] {
+        let checked = program.check(&types);
+        for problem in &checked.problems {
+            assert!(source.get(problem.span.clone()).is_some(), "{problem:?}");
+            assert!((1..4_096).contains(&problem.message.len()), "{problem:?}");
+        }
+        let answer = run(&program.clone().read_as(&checked), &object);
+        if types.of("object") == Type::Dyn && !source.contains("now") {
+            assert_eq!(answer, run(&program, &object), "{source}");
+        }
     }
 }
 

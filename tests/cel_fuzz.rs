@@ -270,6 +270,11 @@ fn any_text_compiles_or_has_problems_that_stand_in_it() {
 }
 
 #[test]
+fn any_expression_is_checked_and_goes_by_its_schema() {
+    fuzz("check", properties::check);
+}
+
+#[test]
 fn any_expression_has_an_answer_over_any_document() {
     fuzz("evaluate", properties::evaluate);
 }

@@ -15,6 +15,7 @@ mod names;
 mod readings;
 
 use super::env::Problem;
+use super::error::brief;
 use super::library::{Function, signature};
 use super::node::{Arithmetic, Node, Op, Span};
 use super::program::{Code, Program};
@@ -107,6 +108,7 @@ struct Checker<'p> {
 impl<'p> Checker<'p> {
     /// Notes a problem, once: `changed` looks at its argument twice. Nothing is known of the value.
     fn problem(&mut self, span: Range<usize>, message: String, help: Option<String>) -> Type {
+        let message = brief(message);
         let known = |other: &Problem| other.span == span && other.message == message;
         if !self.problems.iter().any(known) {
             self.problems.push(Problem {
