@@ -10,6 +10,7 @@ pub mod explain;
 pub mod failure;
 pub mod run;
 mod summary;
+mod typed;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;

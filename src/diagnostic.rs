@@ -209,6 +209,15 @@ impl Diagnostics {
         self.secrets.push(place);
     }
 
+    /// The same, as advice that refuses nothing.
+    #[must_use]
+    pub fn as_warnings(mut self) -> Self {
+        for diagnostic in &mut self.list {
+            diagnostic.level = Level::Warning;
+        }
+        self
+    }
+
     /// In the order of files and places; what has no place comes first.
     #[must_use]
     pub fn sorted(mut self) -> Self {

@@ -41,6 +41,9 @@ pub struct Files {
     pub crds: Vec<PathBuf>,
     /// The same as a cluster publishes them: a group's version and its document of `/openapi/v3`.
     pub served: Vec<(String, serde_json::Value)>,
+    /// What types say against a rule does not refuse it: a schema that changed must not keep a bridge
+    /// from starting.
+    pub advisory: bool,
 }
 
 /// The user's documents, compiled and checked against each other.
@@ -51,6 +54,8 @@ pub struct Loaded {
     pub policies: Vec<Policy>,
     pub formats: BTreeMap<ReceiverName, Format>,
     pub schemas: Schemas,
+    /// What types say against rules that run all the same; see [`Files::advisory`].
+    pub advice: Diagnostics,
 }
 
 /// The group versions of the kinds that the rules watch, as far as the files can be read.
@@ -102,15 +107,26 @@ pub fn load(files: &Files) -> Result<Loaded, Diagnostics> {
     let mut schemas = Schemas::read(&files.crds, &mut problems);
     schemas.add_served(&files.served, &configuration);
     let type_of = |rule: &Rule| schemas.of(rule).unwrap_or(Type::Dyn);
-    let Compiled { rules, types } = compile(&configuration, &receivers_of, &view_of, &type_of);
-    paths::of_rules(&configuration, &texts, &types, &mut problems);
+    let Compiled {
+        rules,
+        types,
+        mut mismatches,
+    } = compile(&configuration, &receivers_of, &view_of, &type_of);
+    paths::of_rules(&configuration, &texts, &types, &mut mismatches);
     let sources = &template_files.sources;
-    paths::of_receivers(&configuration, &formats, sources, &types, &mut problems);
+    paths::of_receivers(&configuration, &formats, sources, &types, &mut mismatches);
+    let mut advice = Diagnostics::default();
+    if files.advisory {
+        advice = mismatches.as_warnings().sorted();
+    } else {
+        problems.extend(mismatches);
+    }
     match rules {
         Ok(rules) if !problems.has_errors() => Ok(Loaded {
             rules: Arc::new(rules),
             policies: configuration.receivers.iter().map(policy::of).collect(),
             schemas,
+            advice,
             formats,
             configuration,
         }),

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 
 use super::failure::{self, Failure};
+use super::typed::served;
 use super::{ClusterArgs, FileArgs};
 use crate::dry_run::report::counted;
 use crate::evaluate::blank::is_true_of_blank;
@@ -114,11 +115,7 @@ pub async fn run(arguments: &Check) -> Result<(), Failure> {
     };
     if arguments.cluster {
         let cluster = Cluster::connect(&arguments.address.address()).await?;
-        for version in setup::watched_versions(&files) {
-            if let Some(schemas) = cluster.openapi(&version).await? {
-                files.served.push((version, schemas));
-            }
-        }
+        files.served = served(&cluster, &files).await?;
     }
     match setup::load(&files) {
         Ok(loaded) => {

@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use super::failure::{self, Failure};
+use super::typed::by_schemas;
 use super::{ClusterArgs, FileArgs};
 use crate::dry_run::input::{Fact, InputError};
 use crate::dry_run::{DryRun, Row, input, report};
@@ -85,13 +86,15 @@ enum Output {
 /// # Errors
 /// The rules or the input are wrong, or the cluster cannot be reached.
 pub async fn run(arguments: &DryRunArgs) -> Result<(), Failure> {
-    let loaded = setup::load(&Files {
+    let files = Files {
         assume_held: arguments.assume_held,
         ..arguments.files.files(arguments.cluster.namespace.clone())
-    })?;
+    };
+    let loaded = setup::load(&files)?;
     let mut clock = Clock::start();
     let Some(file) = &arguments.from else {
-        return arguments.live(&loaded, clock).await;
+        let (cluster, loaded) = connected(&arguments.cluster, &files, loaded).await?;
+        return arguments.live(&cluster, &loaded, clock).await;
     };
     let facts = Facts::read(file, arguments.at, &mut clock)?;
     let mut run = facts.play(&loaded, &arguments.cluster);
@@ -173,14 +176,28 @@ impl Listed<'_> {
     }
 }
 
-/// Connects, and waits until every stream has listed.
+/// Connects, and lets the rules go by the cluster's schemas.
+pub(super) async fn connected(
+    arguments: &ClusterArgs,
+    files: &Files,
+    loaded: setup::Loaded,
+) -> Result<(Cluster, setup::Loaded), Failure> {
+    let cluster = Cluster::connect(&arguments.address()).await?;
+    cluster.identity().await?;
+    let loaded = by_schemas(&cluster, files, loaded).await?;
+    if !loaded.advice.is_empty() {
+        eprintln!("{}", loaded.advice.human(super::colour()));
+    }
+    Ok((cluster, loaded))
+}
+
+/// Waits until every stream has listed.
 pub(super) async fn listed<'l>(
+    cluster: &Cluster,
     loaded: &'l setup::Loaded,
     arguments: &ClusterArgs,
     clock: &mut Clock,
 ) -> Result<Listed<'l>, Failure> {
-    let cluster = Cluster::connect(&arguments.address()).await?;
-    cluster.identity().await?;
     let name = arguments.cluster_name.as_deref().unwrap_or(cluster.name());
     let mut run = DryRun::new(loaded, name, clock.now());
     let (signals, mut said) = mpsc::channel(1024);
@@ -188,7 +205,7 @@ pub(super) async fn listed<'l>(
     let streams = streams
         .map(|(source, paths)| {
             let settings = WatchSettings::default();
-            stream::start(&cluster, source, &paths, settings, signals.clone())
+            stream::start(cluster, source, &paths, settings, signals.clone())
         })
         .collect();
     let deadline = tokio::time::Instant::now() + Duration::from_mins(1);
@@ -203,8 +220,13 @@ pub(super) async fn listed<'l>(
 }
 
 impl DryRunArgs {
-    async fn live(&self, loaded: &setup::Loaded, mut clock: Clock) -> Result<(), Failure> {
-        let mut listed = listed(loaded, &self.cluster, &mut clock).await?;
+    async fn live(
+        &self,
+        cluster: &Cluster,
+        loaded: &setup::Loaded,
+        mut clock: Clock,
+    ) -> Result<(), Failure> {
+        let mut listed = listed(cluster, loaded, &self.cluster, &mut clock).await?;
         let mut rows = self.print(&mut listed.run);
         if self.watch {
             rows = self

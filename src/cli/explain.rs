@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use serde_json::{Value as Document, json};
 
-use super::dry_run::{Facts, listed, say, warn_of_nothing};
+use super::dry_run::{Facts, connected, listed, say, warn_of_nothing};
 use super::failure::{self, Failure};
 use super::{ClusterArgs, FileArgs};
 use crate::cel::{Json, Tree};
@@ -18,7 +18,7 @@ use crate::evaluate::moment::Explanation;
 use crate::evaluate::{Rule, Trigger, Verdict};
 use crate::live::clock::Clock;
 use crate::names::{ObjectRef, RuleName};
-use crate::setup;
+use crate::setup::{self, Loaded};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -68,23 +68,13 @@ enum Output {
 pub async fn run(arguments: &Explain) -> Result<(), Failure> {
     let files = arguments.files.files(arguments.cluster.namespace.clone());
     let loaded = setup::load(&files)?;
-    let rules = loaded.rules.rules.iter();
-    let Some(rule) = rules
-        .clone()
-        .find(|rule| rule.name.as_str() == arguments.rule)
-    else {
-        let names: Vec<&str> = rules.map(|rule| rule.name.as_str()).collect();
-        return Err(Failure::new(
-            failure::USAGE,
-            format!("there is no rule {:?}", arguments.rule),
-            &format!("the rules are {}", names.join(", ")),
-        ));
-    };
+    let rule = arguments.rule(&loaded)?;
     let mut clock = Clock::start();
     let Some(file) = &arguments.from else {
-        let cluster = listed(&loaded, &arguments.cluster, &mut clock).await?;
-        let explained = arguments.explain(&cluster.run, rule, &[]);
-        cluster.end().await;
+        let (cluster, loaded) = connected(&arguments.cluster, &files, loaded).await?;
+        let listed = listed(&cluster, &loaded, &arguments.cluster, &mut clock).await?;
+        let explained = arguments.explain(&listed.run, arguments.rule(&loaded)?, &[]);
+        listed.end().await;
         return explained;
     };
     let facts = Facts::read(file, arguments.at, &mut clock)?;
@@ -94,6 +84,19 @@ pub async fn run(arguments: &Explain) -> Result<(), Failure> {
 }
 
 impl Explain {
+    fn rule<'l>(&self, loaded: &'l Loaded) -> Result<&'l Rule, Failure> {
+        let rules = loaded.rules.rules.iter();
+        let mut found = rules.clone().filter(|rule| rule.name.as_str() == self.rule);
+        found.next().map(|rule| &**rule).ok_or_else(|| {
+            let names: Vec<&str> = rules.map(|rule| rule.name.as_str()).collect();
+            Failure::new(
+                failure::USAGE,
+                format!("there is no rule {:?}", self.rule),
+                &format!("the rules are {}", names.join(", ")),
+            )
+        })
+    }
+
     fn explain(&self, run: &DryRun<'_>, rule: &Rule, facts: &[Fact]) -> Result<(), Failure> {
         let object = self.object(run, &rule.name)?;
         let event = last_event(facts, &object);

@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 
 use super::failure::{self, Failure};
 use super::summary::Summary;
+use super::typed::by_schemas;
 use super::{ClusterArgs, FileArgs};
 use crate::deliver::{CredentialError, Deliverer, NoSecrets, SecretReader};
 use crate::journal::{Journal, Store};
@@ -78,7 +79,8 @@ pub async fn run(arguments: &Run, format: logs::Format) -> Result<(), Failure> {
     // Reads the kubeconfig and asks nobody; what is wrong with it waits until the files are right.
     let cluster = Cluster::connect(&arguments.cluster.address()).await;
     let own_namespace = cluster.as_ref().ok().map(|c| c.namespace().to_string());
-    let loaded = setup::load(&arguments.files.files(own_namespace))?;
+    let files = arguments.files.files(own_namespace);
+    let loaded = setup::load(&files)?;
 
     let secrets: Arc<dyn SecretReader> = match &cluster {
         Ok(cluster) => Arc::new(ClusterSecrets::of(cluster.clone())),
@@ -97,6 +99,7 @@ pub async fn run(arguments: &Run, format: logs::Format) -> Result<(), Failure> {
     let mut store = Store::open(&state)?;
     let cluster = cluster?;
     store.claim(&cluster.identity().await?.to_string())?;
+    let loaded = by_schemas(&cluster, &files, loaded).await?;
     if !in_cluster.is_empty() {
         return Err(in_cluster.into());
     }
@@ -114,6 +117,10 @@ pub async fn run(arguments: &Run, format: logs::Format) -> Result<(), Failure> {
         listening: listener.as_ref().and_then(|l| l.local_addr().ok()),
     };
     summary.tell(format);
+    for advice in loaded.advice.iter() {
+        let at = advice.place.as_ref().map(tracing::field::display);
+        tracing::warn!(at, "{}", advice.message);
+    }
     let signals = Signals::listen().map_err(|error| Failure {
         exit: failure::INTERNAL,
         report: format!("error: signals cannot be received: {error}"),

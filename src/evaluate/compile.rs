@@ -33,6 +33,8 @@ pub struct Compiled {
     pub rules: Result<RuleSet, Diagnostics>,
     /// What the names stand for in each rule.
     pub types: BTreeMap<RuleName, Types>,
+    /// What the types say against expressions. The rules run all the same.
+    pub mismatches: Diagnostics,
 }
 
 /// Compiles all rules, and checks them against the types of their objects.
@@ -44,6 +46,7 @@ pub fn compile(
 ) -> Compiled {
     let mut diagnostics = Diagnostics::default();
     let mut types = BTreeMap::new();
+    let mut mismatches = Diagnostics::default();
     let mut rules = Vec::new();
     let environment = environment().sharing(&Terms::default(), &SHARED);
     for document in &configuration.rules {
@@ -53,6 +56,7 @@ pub fn compile(
         if let Some(rule) = compiler.rule(receivers_of(document), &view_of(document)) {
             rules.push((rule, sources(document)));
         }
+        mismatches.extend(compiler.mismatches);
         types.insert(document.name.clone(), compiler.types);
     }
     let rules = if diagnostics.has_errors() {
@@ -60,7 +64,11 @@ pub fn compile(
     } else {
         Ok(RuleSet::new(rules))
     };
-    Compiled { rules, types }
+    Compiled {
+        rules,
+        types,
+        mismatches,
+    }
 }
 
 /// What a rule watches: one stream a namespace. A tenant's rule sees its own namespace only.
@@ -94,6 +102,7 @@ struct Compiler<'a> {
     types: Types,
     variables: Vec<(Arc<str>, Program)>,
     diagnostics: &'a mut Diagnostics,
+    mismatches: Diagnostics,
     failed: bool,
 }
 
@@ -110,6 +119,7 @@ impl<'a> Compiler<'a> {
             types,
             variables: Vec::new(),
             diagnostics,
+            mismatches: Diagnostics::default(),
             failed: false,
         };
         for variable in &document.spec.variables {
@@ -235,7 +245,7 @@ impl<'a> Compiler<'a> {
                 message: format!("this is {}, not a bool", of.article()),
                 help: Some("compare it with something: it must be true or false".to_owned()),
             };
-            self.report(text, &problem);
+            self.mismatches.push(diagnostic(text, &problem));
         }
         Some(program)
     }
@@ -246,7 +256,7 @@ impl<'a> Compiler<'a> {
             Ok(program) => {
                 let checked = program.check(&self.types);
                 for problem in &checked.problems {
-                    self.report(text, problem);
+                    self.mismatches.push(diagnostic(text, problem));
                 }
                 Some((program.read_as(&checked), checked.of))
             }
@@ -261,14 +271,7 @@ impl<'a> Compiler<'a> {
 
     fn report(&mut self, text: &Text, problem: &Problem) {
         self.failed = true;
-        let mut diagnostic = Diagnostic::error(problem.message.clone());
-        if let Some(place) = text.place_of(problem.span.start, problem.span.len()) {
-            diagnostic = diagnostic.at(place);
-        }
-        if let Some(help) = &problem.help {
-            diagnostic = diagnostic.help(help.clone());
-        }
-        self.diagnostics.push(diagnostic);
+        self.diagnostics.push(diagnostic(text, problem));
     }
 
     fn view(&self, reads: &ViewReads) -> View {
@@ -285,6 +288,18 @@ impl<'a> Compiler<'a> {
                 .collect(),
         }
     }
+}
+
+/// A problem of an expression, at its place in the file.
+fn diagnostic(text: &Text, problem: &Problem) -> Diagnostic {
+    let mut diagnostic = Diagnostic::error(problem.message.clone());
+    if let Some(place) = text.place_of(problem.span.start, problem.span.len()) {
+        diagnostic = diagnostic.at(place);
+    }
+    if let Some(help) = &problem.help {
+        diagnostic = diagnostic.help(help.clone());
+    }
+    diagnostic
 }
 
 /// The names that the expressions of a rule may read.

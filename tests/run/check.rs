@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use insta::assert_snapshot;
+use serde_json::json;
 
 use crate::world::World;
 
@@ -17,12 +18,17 @@ fn rule(name: &str, api_version: &str, kind: &str, when: &str) -> String {
 
 /// What it says of these rules, and its exit code.
 fn check(world: &World, rules: &[String]) -> String {
+    told(world, &["check", "--cluster"], rules)
+}
+
+fn told(world: &World, command: &[&str], rules: &[String]) -> String {
     let receiver = "apiVersion: bellwether.dev/v1alpha1\nkind: Receiver\nmetadata: {name: hook}\n\
                     spec: {webhook: {url: 'http://127.0.0.1/'}}\n";
     fs::write(world.rules(), rules.concat() + receiver).unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_bellwether"))
         .env_clear()
-        .args(["check", "--cluster", "--rules"])
+        .args(command)
+        .arg("--rules")
         .arg(world.rules())
         .arg("--kubeconfig")
         .arg(world.user.kubeconfig().unwrap())
@@ -123,4 +129,49 @@ async fn built_in_and_custom_kinds_are_checked_as_the_cluster_publishes_them() {
 
     (exit code 1)
     ");
+}
+
+#[tokio::test]
+async fn rules_on_a_cluster_go_by_its_schemas_and_a_typo_is_told_but_refuses_nothing() {
+    let world = World::new("typed").await;
+    let database = world.database("orders").await;
+    let status = json!({"phase": "Running", "lastBackupTime": "2026-01-01T12:00:00+02:00"});
+    world.objects.patch_status(&database, status).await.unwrap();
+    let rules = [
+        rule(
+            "same",
+            "stable.example.com/v1",
+            "DatabaseInstance",
+            "object.status.lastBackupTime == timestamp('2026-01-01T10:00:00Z')",
+        ),
+        rule(
+            "typo",
+            "stable.example.com/v1",
+            "DatabaseInstance",
+            "object.status.phse == 'Failed'",
+        ),
+    ];
+    let mut table = told(&world, &["dry-run", "-o", "json"], &rules);
+    for _ in 0..60 {
+        if table.contains("phse") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        table = told(&world, &["dry-run", "-o", "json"], &rules);
+    }
+    assert!(table.contains("\"rule\":\"same\""), "{table}");
+    assert!(table.contains("\"state\":\"firing\""), "{table}");
+    assert!(
+        table.contains("warning: no field 'phse' in DatabaseInstance.status"),
+        "{table}"
+    );
+    assert!(table.contains("(exit code 0)"), "{table}");
+
+    let mut command = world.command();
+    let bridge = command.start().await;
+    bridge.ready().await;
+    bridge
+        .says("no field 'phse' in DatabaseInstance.status")
+        .await;
+    bridge.says("same").await;
 }

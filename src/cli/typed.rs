@@ -1,0 +1,38 @@
+//! Rules that go by the schemas of the cluster that they run on.
+
+use crate::setup::{self, Files, Loaded};
+
+use crate::watch::cluster::Cluster;
+use crate::watch::error::WatchError;
+
+/// The schemas of what the rules watch, as the cluster publishes them.
+///
+/// # Errors
+/// All that a request can meet.
+pub(super) async fn served(
+    cluster: &Cluster,
+    files: &Files,
+) -> Result<Vec<(String, serde_json::Value)>, WatchError> {
+    let mut served = Vec::new();
+    for version in setup::watched_versions(files) {
+        if let Some(schemas) = cluster.openapi(&version).await? {
+            served.push((version, schemas));
+        }
+    }
+    Ok(served)
+}
+
+/// The same rules, going by the cluster's schemas; what those say against them is advice. Without
+/// its schemas, and where files have changed this moment, they stay as they are.
+pub(super) async fn by_schemas(
+    cluster: &Cluster,
+    files: &Files,
+    loaded: Loaded,
+) -> Result<Loaded, WatchError> {
+    let files = Files {
+        served: served(cluster, files).await?,
+        advisory: true,
+        ..files.clone()
+    };
+    Ok(setup::load(&files).unwrap_or(loaded))
+}
