@@ -34,26 +34,28 @@ fn convert(node: &mut Node, readings: &Readings) {
     let Some(wanted) = readings.0.get(&node.span) else {
         return;
     };
-    if let Op::Equal(sides, _) | Op::Compare(sides, ..) | Op::In(sides, _) = &mut node.op {
-        wrap(&mut **sides, wanted);
-    } else if let Op::Arithmetic(sides, _) = &mut node.op {
-        wrap(&mut **sides, wanted);
+    if let Op::Equal(sides, _)
+    | Op::Compare(sides, ..)
+    | Op::In(sides, _)
+    | Op::Arithmetic(sides, _) = &mut node.op
+    {
+        for (side, reading) in sides.iter_mut().zip(wanted) {
+            if let Some(reading) = reading {
+                wrap(side, *reading);
+            }
+        }
     }
 }
 
-fn wrap(sides: &mut [Node; 2], wanted: &[Option<Reading>; 2]) {
-    for (side, reading) in sides.iter_mut().zip(wanted) {
-        let Some(reading) = reading else { continue };
-        let (span, size) = (side.span, side.size.saturating_add(1));
-        let inner = Node {
-            op: std::mem::replace(&mut side.op, Op::Root(0)),
-            span,
-            size: side.size,
-            term: side.term.take(),
-        };
-        side.op = Op::As(Box::new(inner), *reading);
-        side.size = size;
-    }
+fn wrap(side: &mut Node, reading: Reading) {
+    let inner = Node {
+        op: std::mem::replace(&mut side.op, Op::Root(0)),
+        span: side.span,
+        size: side.size,
+        term: side.term.take(),
+    };
+    side.op = Op::As(Box::new(inner), reading);
+    side.size = side.size.saturating_add(1);
 }
 
 /// What text is read as beside a time; nothing for what is not text.
