@@ -22,8 +22,8 @@ Examples:
   bellwether check --rules rules/ --cluster                      # built-in kinds too
   bellwether check --rules rules/ --templates templates/ --format github
 
-With --crds or --cluster, every expression, and every path in a summary or description, is checked against the
-schema of the kind that its rule watches: fields that there are not, types, values of enums.";
+With --crds or --cluster, every expression, and every path of every template, is checked against the schema of
+the kind that the rule watches: fields that there are not, types, values of enums.";
 
 /// Report everything that is wrong with rules, receivers and templates
 #[derive(Debug, Args)]
@@ -31,7 +31,7 @@ schema of the kind that its rule watches: fields that there are not, types, valu
 pub struct Check {
     #[command(flatten)]
     files: FileArgs,
-    /// Files and directories of CRDs, whose schemas expressions and texts are checked against.
+    /// Files and directories of CRDs, whose schemas expressions and templates are checked against.
     #[arg(long, num_args = 1.., value_name = "PATH")]
     crds: Vec<PathBuf>,
     /// Check against the schemas that the cluster publishes, for built-in kinds too.
