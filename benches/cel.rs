@@ -1,6 +1,7 @@
 //! What an evaluation, a projected decoding and a compilation take. `cargo bench --bench cel`
 
-use bellwether::cel::{Bindings, Budget, Env, Json, Kind, Memo, PathIndex, PathSet, Terms};
+use bellwether::cel::types::schema::of_custom_resource;
+use bellwether::cel::{Bindings, Budget, Env, Json, Kind, Memo, PathIndex, PathSet, Terms, Types};
 use std::hint::black_box;
 use std::io::{ErrorKind, Write as _};
 use std::process::{Command, Stdio};
@@ -155,6 +156,17 @@ fn main() {
     });
     let compiling = measure("compile the three-part rule", || {
         black_box(env().compile(RULE).is_ok());
+    });
+    let crd = include_str!("../crds/databaseinstance.yaml");
+    let crd: serde_json::Value = serde_saphyr::from_str(crd).expect("YAML");
+    let schema = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
+    let database = of_custom_resource("DatabaseInstance", schema);
+    let types = Types::new()
+        .with("object", database.clone())
+        .with("oldObject", database);
+    measure("compile it and check it against its schema", || {
+        let program = env().compile(RULE).expect("it compiles");
+        black_box(program.check(&types).problems.is_empty());
     });
     compare_with_go([evaluating, compiling], &text, &object("Running"));
 

@@ -51,6 +51,7 @@ pub use error::{ErrorKind, EvalError};
 pub use explain::Tree;
 pub use json::Json;
 pub use map::Map;
+pub use parse::on_large_stack;
 pub use paths::{PathError, PathSet};
 pub use program::{Bindings, Budget, Evaluation, Program};
 pub use terms::{Memo, Terms};

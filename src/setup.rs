@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::cel::Type;
+use crate::cel::{Type, on_large_stack};
 use crate::config::{Configuration, LoadOptions, Rule};
 use crate::diagnostic::Diagnostics;
 use crate::engine::Setup;
@@ -78,6 +78,10 @@ pub fn watched_versions(files: &Files) -> BTreeSet<String> {
 /// Every problem found. A document that cannot be read hides what is wrong with its expressions and
 /// templates, nothing else.
 pub fn load(files: &Files) -> Result<Loaded, Diagnostics> {
+    on_large_stack(|| load_here(files))
+}
+
+fn load_here(files: &Files) -> Result<Loaded, Diagnostics> {
     let options = LoadOptions {
         params: files.params.clone(),
         own_namespace: files.own_namespace.clone(),

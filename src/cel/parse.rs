@@ -11,6 +11,7 @@ use super::env::Problem;
 use super::node::Span;
 use cel::common::ast::{IdedExpr, SourceInfo};
 use lex::{Token, TokenKind};
+use std::cell::Cell;
 
 /// The longest source, in bytes.
 pub const LONGEST_SOURCE: usize = 16 * 1024;
@@ -23,6 +24,31 @@ const SHORT_SOURCE: usize = 160;
 
 /// Enough for the parser on the longest source (measured: 24 MiB without optimisation).
 const LARGE_STACK: usize = 60 << 20;
+
+thread_local! {
+    /// Whether this thread has a large stack.
+    static ROOMY: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs `f` on one large stack, on which everything that it compiles has room. Many sources are
+/// compiled faster so: else each long one gets a stack of its own.
+pub fn on_large_stack<T: Send>(f: impl Fn() -> T + Sync) -> T {
+    let run = || {
+        ROOMY.set(true);
+        f()
+    };
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new()
+            .name("cel-compile".to_owned())
+            .stack_size(LARGE_STACK)
+            .spawn_scoped(scope, run);
+        match thread.map(std::thread::ScopedJoinHandle::join) {
+            Ok(Ok(done)) => done,
+            Ok(Err(panic)) => std::panic::resume_unwind(panic),
+            Err(_) => f(),
+        }
+    })
+}
 
 /// A source in pieces.
 pub(super) struct Parsed {
@@ -61,7 +87,7 @@ pub(super) fn with_room<T: Send>(
             help: None,
         }]);
     }
-    if source.len() <= SHORT_SOURCE {
+    if source.len() <= SHORT_SOURCE || ROOMY.get() {
         return f();
     }
     let failed = |what: &str| {
