@@ -17,6 +17,10 @@ use bellwether::watch::object::with_identity;
 use bellwether::watch::{Change, Observation, Signal, Signalled, Source};
 use jiff::Timestamp;
 
+/// As in the program: it decides how much an object takes.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const ROUNDS: usize = 2_000;
 
 fn main() {

@@ -2,6 +2,10 @@
 
 use std::process::ExitCode;
 
+/// Parsing is a storm of small allocations, which this one serves in half the time of glibc's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     bellwether::cli::main()
 }
