@@ -38,7 +38,7 @@ pub use receiver::{
     Basic, GroupBy, Heartbeat, Hmac, Limit, PagerDuty, Receiver, ReceiverSpec, Service, Slack,
     Webhook,
 };
-pub use rule::{Hold, OnDelete, OnStartup, Rule, RuleSpec, Variable, Watch};
+pub use rule::{Hold, OnDelete, OnStartup, Related, Rule, RuleSpec, Variable, Watch};
 pub use text::Text;
 
 /// The group of our kinds.

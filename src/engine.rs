@@ -4,14 +4,17 @@
 //! to deliver, and what was decided. It never blocks, never fails and never reads a clock;
 //! [`Engine::next_wake`] is the only timer there is.
 //!
-//! `observe` takes what the streams say, `decide` brings transitions to rules and verdicts to
+//! `observe` takes what the streams say, `begin` says who may act on it, `join` finds what else it
+//! concerns, `decide` brings transitions to rules and verdicts to
 //! alerts, `turn` is what time does, `restore` is how it begins again after a crash.
 
 pub mod blind;
 pub mod decide;
 pub mod effect;
 pub mod explain;
+mod join;
 pub mod observe;
+mod begin;
 pub mod restore;
 pub mod status;
 pub mod stream;
@@ -22,7 +25,7 @@ pub mod wakes;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -33,7 +36,7 @@ use crate::names::{Fingerprint, NotificationId, ReceiverName, SourceKey, Uid};
 use crate::notify::{Notify, Policy};
 use crate::outbox::{Outbox, Outcome};
 use crate::transition::Events;
-use crate::watch::Signalled;
+use crate::watch::{KubernetesEvent, Signalled};
 
 pub use effect::{Effect, Effects};
 pub use status::Status;
@@ -89,8 +92,9 @@ pub struct Engine {
     events_health: Health,
     /// Events have been listed in a former life: what is new to us is news.
     events_known: bool,
-    /// Events that wait for the first list of their object's stream.
-    late_events: Vec<(usize, crate::transition::Transition)>,
+    /// Events that wait for rules that wait for a first list, and whether they happened while nobody
+    /// watched.
+    late_events: VecDeque<(Arc<KubernetesEvent>, bool)>,
 
     alerts: Alerts,
     /// The last verdict of the `on` rules that fire when they become true.

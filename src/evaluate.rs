@@ -7,8 +7,10 @@
 
 pub mod blank;
 pub mod compile;
+pub mod joins;
 pub mod moment;
 pub mod portrait;
+pub mod relation;
 pub mod ruleset;
 mod types;
 
@@ -22,7 +24,9 @@ use crate::config::{OnDelete, OnStartup};
 use crate::names::{ReceiverName, RuleName, Severity};
 
 pub use compile::{Compiled, ViewReads, compile, environment};
+pub use joins::{Join, Joins};
 pub use moment::{Moment, Sight};
+pub use relation::{Reads, Relation};
 pub use ruleset::{RuleSet, WatchedSource};
 pub use types::of_names;
 
@@ -89,6 +93,10 @@ pub struct Rule {
     pub keeps: PathSet,
     /// Whether any part of it reads `event` or `events`.
     pub reads_events: bool,
+    /// The lists of `related` that it reads, or whose Events.
+    pub relations: Vec<Relation>,
+    /// What it reads of `namespaceObject`.
+    pub namespace: Option<Reads>,
 }
 
 /// What makes a rule's alert.
@@ -122,6 +130,8 @@ pub struct View {
     pub old_object: PathSet,
     pub event: bool,
     pub events: bool,
+    /// Of each object of the lists of `related`: without `related.` in front.
+    pub related: Vec<(Arc<str>, PathSet)>,
     pub variables: Vec<(Arc<str>, Program)>,
 }
 

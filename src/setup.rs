@@ -58,7 +58,7 @@ pub struct Loaded {
     pub advice: Diagnostics,
 }
 
-/// The group versions of the kinds that the rules watch, as far as the files can be read.
+/// The group versions of the kinds that the rules read, as far as the files can be read.
 #[must_use]
 pub fn watched_versions(files: &Files) -> BTreeSet<String> {
     let options = LoadOptions {
@@ -66,10 +66,8 @@ pub fn watched_versions(files: &Files) -> BTreeSet<String> {
         own_namespace: files.own_namespace.clone(),
     };
     let read = Configuration::read(&files.rules, &options, &mut Diagnostics::default());
-    let rules = read.rules.iter();
-    rules
-        .map(|rule| rule.spec.watch.api_version.clone())
-        .collect()
+    let kinds = read.rules.iter().flat_map(schemas::kinds);
+    kinds.map(|(version, _)| version.to_owned()).collect()
 }
 
 /// Loads, compiles and checks everything.
@@ -110,7 +108,10 @@ fn load_here(files: &Files) -> Result<Loaded, Diagnostics> {
     };
     let mut schemas = Schemas::read(&files.crds, &mut problems);
     schemas.add_served(&files.served, &configuration);
-    let type_of = |rule: &Rule| schemas.of(rule).unwrap_or(Type::Dyn);
+    let type_of = |version: &str, kind: &str| {
+        let known = schemas.of_kind(Some((version, kind)));
+        known.unwrap_or(Type::Dyn)
+    };
     let Compiled {
         rules,
         types,

@@ -5,6 +5,7 @@
 
 pub mod events;
 pub mod objects;
+pub mod ownership;
 mod packed;
 mod words;
 
@@ -17,7 +18,7 @@ use crate::names::{ObjectRef, Uid};
 use crate::watch::KubernetesEvent;
 
 pub use events::{EventSeen, Events};
-pub use objects::{ObjectSeen, Objects};
+pub use objects::{Indexes, ObjectSeen, Objects};
 
 /// What caused an evaluation; `change` in expressions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

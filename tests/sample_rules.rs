@@ -22,9 +22,12 @@ fn rules() -> RuleSet {
             .map(|receiver| receiver.name.clone())
             .collect()
     };
-    evaluate::compile(&configuration, &names, &|_| ViewReads::default(), &|_| {
-        Type::Dyn
-    })
+    evaluate::compile(
+        &configuration,
+        &names,
+        &|_| ViewReads::default(),
+        &|_, _| Type::Dyn,
+    )
     .rules
     .unwrap_or_else(|problems| panic!("{problems}"))
 }
@@ -98,6 +101,8 @@ fn verdict(name: &str, object: &Value, old: Option<&Value>, event: Option<&Value
         change: ChangeKind::Modified,
         event: event.as_ref(),
         events: &[],
+        related: &[],
+        namespace: None,
         late: false,
     };
     let mut memo = Memo::default();

@@ -133,6 +133,37 @@ impl PathSet {
         self.root.covers(&other.root)
     }
 
+    /// What is read of a field's value.
+    #[must_use]
+    pub fn field(&self, name: &str) -> PathSet {
+        if self.root.whole {
+            return PathSet::all();
+        }
+        let root = self.root.field(name).cloned().unwrap_or_default();
+        PathSet { root }
+    }
+
+    /// What is read of each element of a list.
+    #[must_use]
+    pub fn elements(&self) -> PathSet {
+        if self.root.whole {
+            return PathSet::all();
+        }
+        let root = self.root.each.as_deref().cloned().unwrap_or_default();
+        PathSet { root }
+    }
+
+    /// The same of each element of a list.
+    #[must_use]
+    pub fn of_each(&self) -> PathSet {
+        PathSet {
+            root: Node {
+                each: Some(Box::new(self.root.clone())),
+                ..Node::default()
+            },
+        }
+    }
+
     /// The paths step by step.
     pub(super) fn steps(&self) -> Vec<Vec<Step>> {
         let paths = self.paths().into_iter();
@@ -444,6 +475,16 @@ mod tests {
         );
         assert_eq!(a.intersect(&PathSet::none()), PathSet::none());
         assert_eq!(a.union(&PathSet::all()), PathSet::all());
+    }
+
+    #[test]
+    fn what_is_read_of_the_elements_of_a_field() {
+        let related = set(&["pods[].status.phase", "pods[].metadata.name", "jobs"]);
+        let pods = related.field("pods").elements();
+        assert_eq!(pods.paths(), ["metadata.name", "status.phase"]);
+        assert_eq!(pods.of_each(), related.field("pods"));
+        assert!(related.field("jobs").elements().is_all());
+        assert!(related.field("nodes").is_empty());
     }
 
     #[test]

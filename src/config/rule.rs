@@ -36,6 +36,9 @@ pub struct Rule {
 pub struct RuleSpec {
     /// Which objects the rule is about.
     pub watch: Watch,
+    /// Objects joined to the watched one by ownership: `related.NAME` is the list of them.
+    #[serde(default)]
+    pub related: Vec<Related>,
     /// Values that expressions (`params.NAME`) and holds may name; overridden per installation.
     #[serde(default)]
     pub params: BTreeMap<String, Value>,
@@ -104,6 +107,22 @@ pub struct Watch {
     pub label_selector: Option<String>,
     /// As kubectl takes it: `metadata.name=main`.
     pub field_selector: Option<String>,
+}
+
+/// Objects that the watched one owns, directly or through others.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Related {
+    /// What the list is called in expressions and templates: `related.NAME`.
+    pub name: String,
+    /// `group/version`, or `v1` for the core group.
+    pub api_version: String,
+    /// The kind, as in a manifest.
+    pub kind: String,
+    /// What may stand between the two in the chain of owners: `apps/v1/StatefulSet`. What Kubernetes'
+    /// own controllers put between is known.
+    #[serde(default)]
+    pub via: Vec<String>,
 }
 
 /// A named expression.
@@ -214,6 +233,16 @@ impl Rule {
 }
 
 impl RuleSpec {
+    /// All its expressions, as they are written.
+    #[must_use]
+    pub fn sources(&self) -> Vec<&str> {
+        let variables = self.variables.iter().map(|variable| &variable.expression);
+        let conditions = [&self.when, &self.on, &self.until, &self.dedup_key];
+        let texts = conditions.into_iter().flatten().chain(variables);
+        let texts = texts.chain(self.label_expressions.values());
+        texts.map(|text| text.text.as_str()).collect()
+    }
+
     /// The duration that a hold stands for. A param that is missing or no duration was refused by
     /// the load, and counts as zero here.
     fn resolved(&self, hold: Option<&Hold>) -> Duration {

@@ -35,7 +35,10 @@ impl Engine {
         for at in 0..self.streams.len() {
             let source = &self.rules.sources[at];
             let (key, kind) = (source.key.clone(), source.source.kind.clone());
-            let numbers = source.rules.clone();
+            let joined = source.joined_by.iter();
+            let joined = joined.map(|(at, position)| self.rules.sources[*at].rules[*position]);
+            let numbers: BTreeSet<usize> = source.rules.iter().copied().chain(joined).collect();
+            let numbers: Vec<usize> = numbers.into_iter().collect();
             if let Some(why) = newly_stale(&mut self.streams[at].health, self.now) {
                 self.blind(&key, &kind, &numbers, &why, effects);
             }

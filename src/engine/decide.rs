@@ -3,15 +3,18 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::wakes::Wake;
 use super::{Effects, Engine};
 use crate::alert::{Alert, Ending, Subject};
-use crate::cel::Program;
+use crate::cel::{Json, Program};
 use crate::config::{OnDelete, OnStartup};
 use crate::decision::{About, Reason};
-use crate::evaluate::moment::{Related, in_language};
+use crate::evaluate::moment::{Surroundings, in_language};
 use crate::evaluate::{Moment, Occasion, Rule, Sight, Trigger, Verdict};
 use crate::names::{ObjectRef, SourceKey, Uid};
+use crate::transition::events::expiry;
 use crate::transition::{ChangeKind, Transition, object_ref};
 
 /// On what occasion rules look at an object.
@@ -21,15 +24,6 @@ pub struct Pass {
     first: bool,
     /// Nothing was known before: what is there is where `on` rules start from.
     baseline: bool,
-    events: EventReaders,
-}
-
-/// Rules that read Events wait for the first list of Events; the others need not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum EventReaders {
-    Too,
-    Not,
-    Only,
 }
 
 impl Pass {
@@ -38,38 +32,14 @@ impl Pass {
         Self {
             first: false,
             baseline: false,
-            events: EventReaders::Too,
         }
     }
 
-    /// The first list since the start.
+    /// The first look since all that a rule reads was listed.
     pub(super) fn first(baseline: bool) -> Self {
         Self {
             first: true,
             baseline,
-            ..Self::live()
-        }
-    }
-
-    pub(super) fn without_events(self) -> Self {
-        Self {
-            events: EventReaders::Not,
-            ..self
-        }
-    }
-
-    pub(super) fn only_events(self) -> Self {
-        Self {
-            events: EventReaders::Only,
-            ..self
-        }
-    }
-
-    fn includes(self, rule: &Rule) -> bool {
-        match self.events {
-            EventReaders::Too => true,
-            EventReaders::Not => !rule.reads_events,
-            EventReaders::Only => rule.reads_events,
         }
     }
 }
@@ -81,6 +51,8 @@ struct Look<'a> {
     rule: &'a Rule,
     transition: &'a Transition,
     moment: &'a Moment<'a>,
+    /// When the first of the moment's Events is no longer seen.
+    expires: Option<Timestamp>,
     object: &'a ObjectRef,
     source: &'a SourceKey,
     cluster: &'a Arc<str>,
@@ -117,7 +89,7 @@ impl<'a> Look<'a> {
 }
 
 impl Engine {
-    /// Brings a transition of a stream's object to every rule that it concerns.
+    /// Brings a transition of a stream's object to every rule that it concerns and that may act.
     pub(super) fn decide(
         &mut self,
         stream: usize,
@@ -125,17 +97,28 @@ impl Engine {
         pass: Pass,
         effects: &mut Effects,
     ) {
-        let rules = self.rules.clone();
-        let watched = &rules.sources[stream];
-        let positions = self.concerned(stream, transition, pass);
+        let mut positions = self.concerned(stream, transition, pass);
+        positions.retain(|position| self.has_begun((stream, *position)));
+        self.decide_for(stream, &positions, transition, pass, effects);
+    }
+
+    /// Brings a transition to these rules of the stream.
+    pub(super) fn decide_for(
+        &mut self,
+        stream: usize,
+        positions: &[usize],
+        transition: &Transition,
+        pass: Pass,
+        effects: &mut Effects,
+    ) {
         if positions.is_empty() {
             return;
         }
-        let numbers: Vec<usize> = positions.iter().map(|at| watched.rules[*at]).collect();
-        self.look(stream, &numbers, transition, pass, effects);
+        self.look(stream, positions, transition, pass, effects);
         if transition.change == ChangeKind::Deleted {
-            for number in &watched.rules {
-                self.forget(stream, *number, transition.uid);
+            for position in positions {
+                let number = self.rules.sources[stream].rules[*position];
+                self.forget(stream, number, transition.uid);
             }
         }
     }
@@ -145,24 +128,54 @@ impl Engine {
         let Some(object) = self.streams[wake.stream].objects.get(wake.uid) else {
             return;
         };
+        let rules = self.rules.sources[wake.stream].rules.iter();
+        let Some(position) = rules.into_iter().position(|number| *number == wake.rule) else {
+            return;
+        };
         let transition = Transition::seen(wake.uid, Some(object.clone()), object);
         let pass = Pass::first(false);
-        self.look(wake.stream, &[wake.rule], &transition, pass, effects);
+        self.look(wake.stream, &[position], &transition, pass, effects);
     }
 
-    fn look(
+    /// Rules that read nothing but their own objects and Events look together and share answers;
+    /// each of the others sees something else.
+    pub(super) fn look(
         &mut self,
         stream: usize,
-        numbers: &[usize],
+        positions: &[usize],
         transition: &Transition,
         pass: Pass,
         effects: &mut Effects,
     ) {
         let rules = self.rules.clone();
+        let watched = &rules.sources[stream];
+        let alone = |position: &usize| watched.joins[*position].is_empty();
+        let (alone, joined): (Vec<usize>, Vec<usize>) = positions.iter().copied().partition(alone);
+        if !alone.is_empty() {
+            let numbers: Vec<usize> = alone.iter().map(|at| watched.rules[*at]).collect();
+            let reads_events = numbers.iter().any(|&n| rules.rules[n].reads_events);
+            let around = self.events_around(transition, reads_events);
+            self.look_at_moment(stream, &numbers, transition, &around, pass, effects);
+        }
+        for position in joined {
+            let around = self.surroundings((stream, position), transition);
+            let numbers = [watched.rules[position]];
+            self.look_at_moment(stream, &numbers, transition, &around, pass, effects);
+        }
+    }
+
+    fn look_at_moment(
+        &mut self,
+        stream: usize,
+        numbers: &[usize],
+        transition: &Transition,
+        around: &Surroundings,
+        pass: Pass,
+        effects: &mut Effects,
+    ) {
+        let rules = self.rules.clone();
         let cluster = self.cluster.clone();
-        let reads_events = numbers.iter().any(|&n| rules.rules[n].reads_events);
-        let related = self.related(transition, reads_events);
-        let moment = Moment::of(self.now, transition, &related);
+        let moment = Moment::of(self.now, transition, around);
         let object = object_ref(transition.uid, &transition.object);
         let mut memo = std::mem::take(&mut self.memo);
         let mut sight = Sight::new(&moment, &mut memo);
@@ -173,15 +186,13 @@ impl Engine {
                 rule: &rules.rules[number],
                 transition,
                 moment: &moment,
+                expires: around.expires,
                 object: &object,
                 source: &rules.sources[stream].key,
                 cluster: &cluster,
                 pass,
                 comparable: !pass.first || self.is_comparable(stream, &rules.rules[number]),
             };
-            if !pass.includes(look.rule) {
-                continue;
-            }
             match &look.rule.trigger {
                 Trigger::State { when, .. } => self.state(&look, when, &mut sight, effects),
                 Trigger::Occurrence {
@@ -223,14 +234,16 @@ impl Engine {
         }
     }
 
-    fn related(&self, transition: &Transition, reads_events: bool) -> Related {
+    fn events_around(&self, transition: &Transition, reads_events: bool) -> Surroundings {
         if !reads_events {
-            return Related::default();
+            return Surroundings::default();
         }
         let events = self.events.of(self.now, transition.uid, &transition.object);
-        Related {
+        Surroundings {
             event: transition.event.as_ref().map(|event| event.to_json()),
+            expires: events.last().and_then(|oldest| expiry(oldest)),
             events: in_language(&events),
+            ..Surroundings::default()
         }
     }
 
@@ -264,14 +277,8 @@ impl Engine {
     ) -> Verdict {
         let judged = sight.judge(look.rule, condition);
         self.counts.verdict(look.number, &judged.verdict);
-        let expiry = (look.rule.reads_events && !look.moment.events.is_empty())
-            .then(|| {
-                let object = &look.transition.object;
-                self.events
-                    .next_expiry(self.now, look.transition.uid, object)
-            })
-            .flatten();
-        let next = judged.next.into_iter().chain(expiry).min();
+        let expires = look.expires.filter(|_| look.rule.reads_events);
+        let next = judged.next.into_iter().chain(expires).min();
         self.wakes.set(look.wake(), next);
         let key = (look.number, look.transition.uid);
         match &judged.verdict {
@@ -329,7 +336,7 @@ impl Engine {
         }
         let (occurrence, count) = match &look.transition.event {
             Some(event) if occasion == Occasion::Event => (event.uid.to_string(), event.count),
-            _ => (resource_version(look.transition), 1),
+            _ => (self.version(look.transition), 1),
         };
         let subject = look.subject();
         let told = self
@@ -361,14 +368,19 @@ impl Engine {
         };
         let key = (look.number, look.transition.uid);
         let was = self.levels.insert(key, is);
-        if was != Some(is) {
-            self.write_later(look.stream, look.transition.uid);
-        }
         // An object that was known before the rule was: its first verdict is where it starts.
         let starts = was.is_none()
             && look.pass.first
             && (look.pass.baseline || look.transition.old.is_some());
-        is && was != Some(true) && !(starts && look.rule.on_startup == OnStartup::Baseline)
+        let happened =
+            is && was != Some(true) && !(starts && look.rule.on_startup == OnStartup::Baseline);
+        if happened {
+            // Told and not remembered would be told again.
+            self.write_object(look.stream, look.transition.uid, effects);
+        } else if was != Some(is) {
+            self.write_later(look.stream, look.transition.uid);
+        }
+        happened
     }
 
     /// Is what happened over?
@@ -389,6 +401,18 @@ impl Engine {
             && let Some(alert) = self.alerts.end(self.now, &alert, Ending::Cleared, effects)
         {
             self.tell(&alert, effects);
+        }
+    }
+
+    /// What tells one occurrence about an object from the next: its version; where something else than
+    /// the object changed, or time did, also the moment.
+    fn version(&self, transition: &Transition) -> String {
+        let Transition { object, old, .. } = transition;
+        let version = object.at(&["metadata", "resourceVersion"]);
+        let version = version.and_then(Json::as_str).unwrap_or_default();
+        match old {
+            Some(old) if Arc::ptr_eq(old, object) => format!("{version}@{}", self.now),
+            _ => version.to_owned(),
         }
     }
 
@@ -428,13 +452,4 @@ fn applies(look: &Look<'_>, occasion: Occasion) -> bool {
         },
         Occasion::Becoming { .. } => true,
     }
-}
-
-/// What tells one occurrence about an object from the next.
-fn resource_version(transition: &Transition) -> String {
-    let version = transition.object.at(&["metadata", "resourceVersion"]);
-    version
-        .and_then(crate::cel::Json::as_str)
-        .unwrap_or_default()
-        .to_owned()
 }

@@ -2,10 +2,10 @@
 
 use super::Engine;
 use crate::cel::Json;
-use crate::evaluate::moment::{Explanation, in_language};
+use crate::evaluate::moment::Explanation;
 use crate::evaluate::{Moment, Sight};
 use crate::names::{RuleName, Uid};
-use crate::transition::ChangeKind;
+use crate::transition::{ChangeKind, Transition};
 
 /// What an `on` rule sees besides the object: the object before, and the Event.
 #[derive(Clone, Copy, Debug, Default)]
@@ -21,23 +21,23 @@ impl Engine {
     pub fn explain(&self, rule: &RuleName, uid: Uid, before: Before<'_>) -> Option<Explanation> {
         let number = *self.numbers.get(rule)?;
         let rule = &self.rules.rules[number];
-        let sources = self.rules.sources.iter().zip(&self.streams);
-        let mut watching = sources.filter(|(source, _)| source.rules.contains(&number));
-        let object = watching.find_map(|(_, stream)| stream.objects.get(uid))?;
-        let events = in_language(&self.events.of(self.now, uid, &object));
+        let mut streams = self.rules.sources.iter().zip(&self.streams).enumerate();
+        let (reader, object) = streams.find_map(|(at, (source, stream))| {
+            let position = source.rules.iter().position(|known| *known == number)?;
+            Some(((at, position), stream.objects.get(uid)?))
+        })?;
+        let seen = Transition::seen(uid, None, object.clone());
+        let around = self.surroundings(reader, &seen);
         let change = match (before.event, before.old) {
             (Some(_), _) => ChangeKind::Event,
             (None, Some(_)) => ChangeKind::Modified,
             (None, None) => ChangeKind::Added,
         };
         let moment = Moment {
-            now: self.now,
-            object: &object,
             old: before.old,
             change,
             event: before.event,
-            events: &events,
-            late: false,
+            ..Moment::of(self.now, &seen, &around)
         };
         let mut memo = crate::cel::Memo::default();
         Some(Sight::new(&moment, &mut memo).explain(rule))

@@ -1,14 +1,16 @@
 //! What the streams say: objects, Events, lists, breaks.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::decide::Pass;
+use super::join::{Looks, Reader};
 use super::stream::{Gone, Waiting};
 use super::{Effects, Engine};
 use crate::cel::Json;
 use crate::journal::{Key, Record};
 use crate::names::Uid;
-use crate::transition::events::Novelty;
+use crate::transition::events::{IN_ALL, Novelty};
 use crate::transition::{ChangeKind, Transition};
 use crate::watch::{KubernetesEvent, Observation, Signal, Signalled, Source};
 
@@ -61,8 +63,12 @@ impl Engine {
         let old = stream.objects.apply(uid, &object);
         self.counts.transitions += 1;
         if stream.health.listed {
-            let transition = Transition::seen(uid, old.clone(), object);
+            let transition = Transition::seen(uid, old.clone(), object.clone());
             self.transit(at, old.as_ref(), &transition, effects);
+            self.join(at, uid, [old.as_ref(), Some(&object)], effects);
+            return;
+        }
+        if self.rules.sources[at].rules.is_empty() {
             return;
         }
         let baseline = stream.known.is_none();
@@ -85,6 +91,9 @@ impl Engine {
             if old.is_some() {
                 self.gone(at, uid, last, left_selection, effects);
             }
+            return;
+        }
+        if self.rules.sources[at].rules.is_empty() {
             return;
         }
         let gone = Some(Gone {
@@ -130,10 +139,11 @@ impl Engine {
             ..Transition::deleted(uid, last)
         };
         self.transit(at, transition.old.as_ref(), &transition, effects);
+        self.join(at, uid, [Some(&transition.object), None], effects);
     }
 
-    /// Brings a transition to the rules that may act on it now; those that wait for the first
-    /// list of Events get it later. Then sees to it that the object's new state is written down.
+    /// Brings a transition to the rules that may act on it now; those that wait for the first list
+    /// of something else get it later. Then sees to it that the object's new state is written down.
     fn transit(
         &mut self,
         at: usize,
@@ -141,14 +151,14 @@ impl Engine {
         transition: &Transition,
         effects: &mut Effects,
     ) {
+        if self.rules.sources[at].rules.is_empty() {
+            return;
+        }
         let before = effects.len();
-        let pass = if self.waits_for_events(at) {
-            self.wait_for_events(at, transition, false);
-            Pass::live().without_events()
-        } else {
-            Pass::live()
-        };
-        self.decide(at, transition, pass, effects);
+        if !self.all_have_begun(at) {
+            self.wait_for_the_rest(at, transition);
+        }
+        self.decide(at, transition, Pass::live(), effects);
         self.claim_events(at, transition, effects);
         let read = &self.rules.sources[at].paths;
         let differs = old.is_none_or(|old| read.changed(old, &transition.object));
@@ -173,21 +183,17 @@ impl Engine {
         }
     }
 
-    pub(super) fn waits_for_events(&self, at: usize) -> bool {
-        let rules = self.rules.sources[at].rules.iter();
-        !self.events_health.listed && rules.map(|&n| &self.rules.rules[n]).any(|r| r.reads_events)
-    }
-
-    pub(super) fn wait_for_events(&mut self, at: usize, transition: &Transition, baseline: bool) {
+    /// Some rules of the stream wait for another one to list.
+    fn wait_for_the_rest(&mut self, at: usize, transition: &Transition) {
         let gone = (transition.change == ChangeKind::Deleted).then(|| Gone {
             last: transition.object.clone(),
             left_selection: transition.left_selection,
         });
-        let waiting = &mut self.streams[at].waiting_for_events;
+        let waiting = &mut self.streams[at].waiting;
         let entry = waiting.entry(transition.uid).or_insert(Waiting {
             old: transition.old.clone(),
             gone: None,
-            baseline,
+            baseline: false,
         });
         entry.gone = gone;
     }
@@ -199,9 +205,10 @@ impl Engine {
         stream.health.dormant = None;
         let gone = stream.objects.list_ended();
         let first = !std::mem::replace(&mut stream.health.listed, true);
+        let watched = !self.rules.sources[at].rules.is_empty();
         if first {
             let baseline = stream.known.is_none();
-            for (uid, last) in gone {
+            for (uid, last) in gone.into_iter().filter(|_| watched) {
                 let gone = Some(Gone {
                     last: last.clone(),
                     left_selection: false,
@@ -214,44 +221,52 @@ impl Engine {
                 };
                 stream.waiting.insert(uid, waiting);
             }
-            self.first_list(at, effects);
+            self.begin(Some(at), effects);
+            self.end_alerts_of_the_gone(at, effects);
         } else {
             for (uid, last) in gone {
                 self.gone(at, uid, last, false, effects);
             }
         }
         let paths = self.rules.sources[at].paths.clone();
-        if self.streams[at].known.as_ref() != Some(&paths) {
+        if watched && self.streams[at].known.as_ref() != Some(&paths) {
             let key = Key::Source(self.rules.sources[at].key.clone());
             effects.put(key, Record::Source(paths.clone()));
             self.streams[at].known = Some(paths);
         }
-        self.bring_late_events(effects);
         self.resume();
     }
 
-    /// Everything that was found while the rules waited is one transition an object.
-    fn first_list(&mut self, at: usize, effects: &mut Effects) {
-        let waiting = std::mem::take(&mut self.streams[at].waiting);
-        let waits_for_events = self.waits_for_events(at);
-        for (uid, waiting) in waiting {
-            let Some(transition) = self.caught_up(at, uid, &waiting) else {
+    /// Lets rules begin whose last stream has listed: everything that was found while they waited is
+    /// one transition an object. `listed`: a stream that listed for the first time; its objects are
+    /// written down.
+    fn begin(&mut self, listed: Option<usize>, effects: &mut Effects) {
+        let mut begun = BTreeSet::new();
+        for at in 0..self.streams.len() {
+            let positions = self.newly_begun(at);
+            begun.extend(positions.iter().map(|position| (at, *position)));
+            if positions.is_empty() && listed != Some(at) {
                 continue;
-            };
-            let mut pass = Pass::first(waiting.baseline);
-            if waits_for_events {
-                self.wait_for_events(at, &transition, waiting.baseline);
-                pass = pass.without_events();
             }
-            let before = effects.len();
-            self.decide(at, &transition, pass, effects);
-            if effects.len() > before || transition.change == ChangeKind::Deleted {
-                self.write_object(at, uid, effects);
-            } else {
-                self.write_later(at, uid);
+            let waiting = std::mem::take(&mut self.streams[at].waiting);
+            for (uid, waiting) in &waiting {
+                let Some(transition) = self.caught_up(at, *uid, waiting) else {
+                    continue;
+                };
+                let before = effects.len();
+                let pass = Pass::first(waiting.baseline);
+                self.decide_for(at, &positions, &transition, pass, effects);
+                if effects.len() > before || transition.change == ChangeKind::Deleted {
+                    self.write_object(at, *uid, effects);
+                } else {
+                    self.write_later(at, *uid);
+                }
+            }
+            if !self.all_have_begun(at) {
+                self.streams[at].waiting = waiting;
             }
         }
-        self.end_alerts_of_the_gone(at, effects);
+        self.bring_late_events(&begun, effects);
     }
 
     /// The one transition that stands for all that happened while a rule waited.
@@ -316,7 +331,11 @@ impl Engine {
         }
         let before = effects.len();
         if !baseline {
-            self.bring_event(&event, effects);
+            let late = !self.events_health.listed;
+            self.bring_event(&(event.clone(), late), None, effects);
+            if !self.readers_have_begun() {
+                self.wait_for_readers((event.clone(), late));
+            }
         }
         if effects.len() > before {
             self.write_event(event.uid, effects);
@@ -325,27 +344,46 @@ impl Engine {
         }
     }
 
-    /// Brings an Event to the rules of the object that it is about, wherever it is watched. While
-    /// the object's stream has not listed, the Event waits to be claimed by the object.
-    fn bring_event(&mut self, event: &Arc<KubernetesEvent>, effects: &mut Effects) {
+    /// Brings an Event to the rules of the object that it is about, wherever it is watched, and of
+    /// those that it is related to. `only`: to these rules, of all that are ready.
+    fn bring_event(
+        &mut self,
+        event: &(Arc<KubernetesEvent>, bool),
+        only: Option<&BTreeSet<Reader>>,
+        effects: &mut Effects,
+    ) {
+        let mut looks = Looks::new();
         for at in 0..self.streams.len() {
-            let source = &self.rules.sources[at].source;
-            if source.kind != event.regarding.kind {
+            let watched = &self.rules.sources[at];
+            if watched.source.kind != event.0.regarding.kind {
                 continue;
             }
-            let Some((uid, object)) = self.regarded(at, event) else {
+            let Some((uid, object)) = self.regarded(at, &event.0) else {
                 continue;
             };
-            let told = Transition {
-                late: !self.events_health.listed,
-                ..Transition::told(uid, object, event.clone())
-            };
-            if self.streams[at].health.listed && self.events_health.listed {
-                self.decide(at, &told, Pass::live(), effects);
-            } else {
-                self.late_events.push((at, told));
+            let positions = watched.rules.iter().enumerate();
+            let readers = positions.filter(|(_, number)| self.rules.rules[**number].reads_events);
+            for (position, _) in readers {
+                looks.entry((at, uid)).or_default().insert(position);
             }
+            self.readers_of_events(at, uid, &object, &mut looks);
         }
+        for ((at, _), positions) in &mut looks {
+            positions.retain(|position| {
+                let reader = (*at, *position);
+                self.has_begun(reader) && only.is_none_or(|only| only.contains(&reader))
+            });
+        }
+        self.look_at(&looks, Some(event), effects);
+    }
+
+    /// An Event waits for rules that wait for a list.
+    fn wait_for_readers(&mut self, event: (Arc<KubernetesEvent>, bool)) {
+        if self.late_events.len() == IN_ALL {
+            self.late_events.pop_front();
+            self.events.cut += 1;
+        }
+        self.late_events.push_back(event);
     }
 
     /// The object that an Event is about: by UID, else by namespace and name.
@@ -374,31 +412,21 @@ impl Engine {
         if !first {
             return;
         }
-        for at in 0..self.streams.len() {
-            let waiting = std::mem::take(&mut self.streams[at].waiting_for_events);
-            for (uid, waiting) in waiting {
-                if let Some(transition) = self.caught_up(at, uid, &waiting) {
-                    let pass = Pass::first(waiting.baseline).only_events();
-                    self.decide(at, &transition, pass, effects);
-                    self.write_object(at, uid, effects);
-                }
-            }
-        }
-        self.bring_late_events(effects);
+        self.begin(None, effects);
         self.resume();
     }
 
-    /// Events that arrived before both lists were complete, in the order of their arrival.
-    pub(super) fn bring_late_events(&mut self, effects: &mut Effects) {
-        if !self.events_health.listed {
+    /// Events that arrived before these rules could begin, in the order of their arrival.
+    fn bring_late_events(&mut self, begun: &BTreeSet<Reader>, effects: &mut Effects) {
+        if begun.is_empty() {
             return;
         }
-        for (at, told) in std::mem::take(&mut self.late_events) {
-            if self.streams[at].health.listed {
-                self.decide(at, &told, Pass::live(), effects);
-            } else {
-                self.late_events.push((at, told));
-            }
+        let late = std::mem::take(&mut self.late_events);
+        for event in &late {
+            self.bring_event(event, Some(begun), effects);
+        }
+        if !self.readers_have_begun() {
+            self.late_events = late;
         }
     }
 }

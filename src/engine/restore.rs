@@ -1,6 +1,6 @@
 //! How the engine begins: from nothing, or from what the journal kept.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -45,12 +45,12 @@ impl Engine {
         let mut engine = Self {
             now,
             draining: false,
-            streams: rules.sources.iter().map(|_| Stream::default()).collect(),
+            streams: rules.sources.iter().map(Stream::new).collect(),
             by_key: by_key(&rules),
             events: Events::restore(stored.events),
             events_health: Health::default(),
             events_known: stored.events_known,
-            late_events: Vec::new(),
+            late_events: VecDeque::new(),
             alerts: Alerts::restore(alerts),
             levels: HashMap::new(),
             memo: crate::cel::Memo::default(),
@@ -76,13 +76,14 @@ impl Engine {
     }
 
     /// Gives the streams the objects that they had; what no stream watches any more is removed.
+    /// What is only joined with others is listed anew: nobody asks how it was.
     fn place(&mut self, sources: Vec<(Key, crate::cel::PathSet)>, objects: Vec<(Key, ObjectSeen)>) {
         for (key, known) in sources {
             let Key::Source(source) = &key else { continue };
-            match self.by_key.get(source) {
+            match self.watched_stream(source) {
                 Some(at) => {
-                    self.streams[*at].known_before = Some(known.clone());
-                    self.streams[*at].known = Some(known);
+                    self.streams[at].known_before = Some(known.clone());
+                    self.streams[at].known = Some(known);
                 }
                 None if *source == Source::events().key() && self.rules.reads_events() => {}
                 None => self.unfinished.remove(key),
@@ -92,7 +93,7 @@ impl Engine {
             let Key::Object(source, uid) = &key else {
                 continue;
             };
-            let Some(&at) = self.by_key.get(source) else {
+            let Some(at) = self.watched_stream(source) else {
                 self.unfinished.remove(key);
                 continue;
             };
@@ -105,12 +106,19 @@ impl Engine {
         }
     }
 
+    /// The stream of that key, if some rule's objects are there.
+    fn watched_stream(&self, source: &crate::names::SourceKey) -> Option<usize> {
+        let at = *self.by_key.get(source)?;
+        (!self.rules.sources[at].rules.is_empty()).then_some(at)
+    }
+
     /// Sets the timers of the alerts again; ends those whose rule, or whose stream, is no more.
     fn rearm(&mut self) {
         let mut effects = std::mem::take(&mut self.unfinished);
         let alerts: Vec<Arc<Alert>> = self.alerts.iter().cloned().collect();
         for alert in alerts {
-            let watched = self.health_of(&alert.source).is_some();
+            let events = alert.source == Source::events().key();
+            let watched = events || self.watched_stream(&alert.source).is_some();
             match self.rule_of(&alert) {
                 Some((_, rule)) if watched => self.alerts.arm(&rule, &alert),
                 _ => {

@@ -6,11 +6,24 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::cel::{Json, PathSet};
+use crate::evaluate::WatchedSource;
 use crate::names::Uid;
 use crate::transition::Objects;
 
 /// How long a broken stream is still believed: most breaks mend at once.
 pub const PATIENCE: SignedDuration = SignedDuration::from_mins(1);
+
+impl Stream {
+    /// One that has said nothing yet.
+    #[must_use]
+    pub fn new(watched: &WatchedSource) -> Self {
+        Self {
+            objects: Objects::indexed(watched.indexes),
+            begun: vec![false; watched.rules.len()],
+            ..Self::default()
+        }
+    }
+}
 
 /// Whether what a stream said last can be relied on.
 #[derive(Clone, Debug, Default)]
@@ -72,10 +85,11 @@ pub struct Stream {
     /// The same as it was at the start: what `known` did not have then is "first seen" in the
     /// first list, never "changed".
     pub known_before: Option<PathSet>,
-    /// Transitions that wait for the stream's first list, collapsed to the state before them.
+    /// Transitions that wait for a first list, the stream's own or another that some of its rules
+    /// read, collapsed to the state before them.
     pub waiting: BTreeMap<Uid, Waiting>,
-    /// The same, for rules that also wait for the first list of Events.
-    pub waiting_for_events: BTreeMap<Uid, Waiting>,
+    /// Which of its rules, by position, may act: all that they read has been listed.
+    pub begun: Vec<bool>,
 }
 
 /// What an object was before the first of the transitions that wait, and is after the last.

@@ -1,9 +1,11 @@
 //! The engine in virtual time: a world with a clock, a cluster, receivers and a journal that
 //! keeps exactly what was persisted.
 
+mod joins;
 mod lists;
 mod occurrences;
 mod properties;
+mod related;
 mod restarts;
 mod states;
 mod time;

@@ -36,7 +36,7 @@ impl Engine {
                 continue;
             };
             if !self.may_act(&alert.source, number) {
-                self.stall(&alert, effects);
+                self.stall(&alert, number, effects);
                 continue;
             }
             let told = self.alerts.elapsed(&rule, self.now, &alert, effects);
@@ -46,10 +46,8 @@ impl Engine {
         }
     }
 
-    fn stall(&mut self, alert: &Arc<Alert>, effects: &mut Effects) {
-        let listed = self
-            .health_of(&alert.source)
-            .is_some_and(|health| health.listed);
+    fn stall(&mut self, alert: &Arc<Alert>, number: usize, effects: &mut Effects) {
+        let listed = self.has_listed(&alert.source, number);
         if self.stalled.insert(alert.fingerprint) && listed {
             let about = About {
                 rule: Some(alert.rule.clone()),
@@ -113,15 +111,6 @@ impl Engine {
     pub(super) fn numbered(&self, name: &RuleName) -> Option<(usize, Arc<crate::evaluate::Rule>)> {
         let number = *self.numbers.get(name)?;
         Some((number, self.rules.rules[number].clone()))
-    }
-
-    /// Nothing acts on stale data: every stream that a rule reads must be believed.
-    fn may_act(&self, source: &SourceKey, number: usize) -> bool {
-        let may = self
-            .health_of(source)
-            .is_none_or(|health| health.may_act(self.now));
-        let events = !self.rule_reads_events(number) || self.events_health.may_act(self.now);
-        may && events
     }
 
     pub(super) fn health_of(&self, source: &SourceKey) -> Option<&super::stream::Health> {

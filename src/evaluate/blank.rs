@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{Moment, Rule, Sight, Trigger, Verdict};
+use super::{Moment, Relation, Rule, Sight, Trigger, Verdict};
 use crate::cel::{Json, Memo};
 use crate::config::Watch;
 use crate::transition::ChangeKind;
@@ -21,6 +21,9 @@ pub fn is_true_of_blank(rule: &Rule, watch: &Watch, now: Timestamp) -> bool {
         "metadata": {"name": "new", "namespace": "default", "generation": 1,
             "creationTimestamp": now.to_string()},
     }));
+    let none = |relation: &Relation| (relation.name.clone(), Vec::new());
+    let related: Vec<_> = rule.relations.iter().map(none).collect();
+    let namespace = Json::from(json!({"metadata": {"name": "default"}}));
     let moment = Moment {
         now,
         object: &object,
@@ -28,6 +31,8 @@ pub fn is_true_of_blank(rule: &Rule, watch: &Watch, now: Timestamp) -> bool {
         change: ChangeKind::Added,
         event: None,
         events: &[],
+        related: &related,
+        namespace: Some(&namespace),
         late: false,
     };
     let mut memo = Memo::default();

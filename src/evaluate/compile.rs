@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use super::moment::SHARED;
+use super::moment::{SHARED, SHARED_BY_ALL};
+use super::relation::{Kind as ObjectKind, name_of};
 use super::types::of_names;
-use super::{Occasion, Rule, RuleSet, Texts, Trigger, View};
+use super::{Occasion, Reads, Relation, Rule, RuleSet, Texts, Trigger, View};
 use crate::cel::{Env, Json, Kind, PathSet, Problem, Program, Terms, Type, Types};
 use crate::config::{self, Configuration, Text};
 use crate::diagnostic::{Diagnostic, Diagnostics};
@@ -23,6 +24,8 @@ pub struct ViewReads {
     pub old_object: PathSet,
     pub event: bool,
     pub events: bool,
+    /// Of `related`: the names of lists, and below them what is read of the lists.
+    pub related: PathSet,
     pub variables: BTreeSet<String>,
 }
 
@@ -37,21 +40,38 @@ pub struct Compiled {
     pub mismatches: Diagnostics,
 }
 
-/// Compiles all rules, and checks them against the types of their objects.
+/// Compiles all rules, and checks them against the types of their objects: those of an `apiVersion`
+/// and a kind.
 pub fn compile(
     configuration: &Configuration,
     receivers_of: &dyn Fn(&config::Rule) -> Vec<ReceiverName>,
     view_of: &dyn Fn(&config::Rule) -> ViewReads,
-    type_of: &dyn Fn(&config::Rule) -> Type,
+    type_of: &dyn Fn(&str, &str) -> Type,
 ) -> Compiled {
     let mut diagnostics = Diagnostics::default();
     let mut types = BTreeMap::new();
     let mut mismatches = Diagnostics::default();
     let mut rules = Vec::new();
-    let environment = environment().sharing(&Terms::default(), &SHARED);
+    let terms = Terms::default();
+    let environment = environment();
     for document in &configuration.rules {
-        let env = environment.clone();
-        let names = of_names(&type_of(document), &params(&document.spec));
+        let related = document.spec.related.iter();
+        let env = related.clone().fold(environment.clone(), |env, one| {
+            env.variable(&name_of(one), Kind::Watched)
+        });
+        // The Events of related objects are among the `events` of a rule that has some.
+        let env = match document.spec.related.as_slice() {
+            [] => env.sharing(&terms, &SHARED),
+            _ => env.sharing(&terms, &SHARED_BY_ALL),
+        };
+        let watch = &document.spec.watch;
+        let of = type_of(&watch.api_version, &watch.kind);
+        let mut names = of_names(&of, &params(&document.spec))
+            .with("namespaceObject", type_of("v1", "Namespace"));
+        for one in related {
+            let of = Type::list(type_of(&one.api_version, &one.kind));
+            names = names.with(&name_of(one), of);
+        }
         let mut compiler = Compiler::new(document, env, names, &mut diagnostics);
         if let Some(rule) = compiler.rule(receivers_of(document), &view_of(document)) {
             rules.push((rule, sources(document)));
@@ -150,6 +170,7 @@ impl<'a> Compiler<'a> {
             .and_then(|text| self.expression(text));
         let trigger = trigger.filter(|_| !self.failed)?;
 
+        let shown_related = view.related.clone();
         let view = self.view(view);
         let conditions = trigger.programs();
         let watches = object_paths(conditions.iter().copied());
@@ -166,6 +187,8 @@ impl<'a> Compiler<'a> {
                 .iter()
                 .chain(&others)
                 .any(|program| reads(program, "event") || reads(program, "events"));
+        let relations = self.relations(&conditions, &others, &shown_related, reads_events);
+        let namespace = namespace_reads(&conditions, &others);
         Some(Rule {
             name: self.document.name.clone(),
             hold: signed(self.document.held_for()),
@@ -185,8 +208,33 @@ impl<'a> Compiler<'a> {
             watches,
             keeps,
             reads_events,
+            relations,
+            namespace,
             trigger,
         })
+    }
+
+    /// The lists of `related` that something reads; with Events, all of them.
+    fn relations(
+        &self,
+        conditions: &[&Program],
+        others: &[&Program],
+        shown: &PathSet,
+        reads_events: bool,
+    ) -> Vec<Relation> {
+        let watch = &self.document.spec.watch;
+        let watched = ObjectKind::new(&watch.api_version, &watch.kind);
+        let related = self.document.spec.related.iter();
+        let related = related.map(|one| (one, shown.field(&one.name)));
+        let read = related.filter(|(one, shown)| {
+            let name = name_of(one);
+            let programs = conditions.iter().chain(others);
+            reads_events
+                || *shown != PathSet::none()
+                || programs.into_iter().any(|p| reads(p, &name))
+        });
+        read.map(|(one, shown)| Relation::new(one, &watched, [conditions, others], &shown))
+            .collect()
     }
 
     fn trigger(&mut self) -> Option<Trigger> {
@@ -280,6 +328,15 @@ impl<'a> Compiler<'a> {
             old_object: reads.old_object.clone(),
             event: reads.event,
             events: reads.events,
+            related: self
+                .document
+                .spec
+                .related
+                .iter()
+                .map(|one| (one.name.as_str().into(), reads.related.field(&one.name)))
+                .filter(|(_, shown)| *shown != PathSet::none())
+                .map(|(name, shown)| (name, shown.elements()))
+                .collect(),
             variables: self
                 .variables
                 .iter()
@@ -310,6 +367,7 @@ pub fn environment() -> Env {
         .variable("oldObject", Kind::Watched)
         .variable("event", Kind::Watched)
         .variable("events", Kind::Watched)
+        .variable("namespaceObject", Kind::Watched)
         .variable("params", Kind::Plain)
         .variable("now", Kind::Time)
         .variable("change", Kind::Text)
@@ -353,6 +411,24 @@ fn object_paths<'p>(programs: impl Iterator<Item = &'p Program>) -> PathSet {
         .flat_map(|program| [program.reads("object"), program.reads("oldObject")])
         .flatten()
         .fold(PathSet::none(), |all, paths| all.union(paths))
+}
+
+/// What is read of the Namespace; `None` if nothing is.
+fn namespace_reads(conditions: &[&Program], others: &[&Program]) -> Option<Reads> {
+    const NAME: &str = "namespaceObject";
+    let union = |programs: &[&Program]| {
+        let reads = programs.iter().filter_map(|program| program.reads(NAME));
+        reads.fold(PathSet::none(), |all, paths| all.union(paths))
+    };
+    let mut programs = conditions.iter().chain(others);
+    programs.any(|program| reads(program, NAME)).then(|| {
+        let watches = union(conditions);
+        Reads {
+            keeps: watches.union(&union(others)),
+            watches,
+            decide: conditions.iter().any(|program| reads(program, NAME)),
+        }
+    })
 }
 
 /// Where a name stands in a source, for underlining; the whole source where a variable reads it.

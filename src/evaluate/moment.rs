@@ -18,26 +18,36 @@ pub struct Moment<'a> {
     pub event: Option<&'a Json>,
     /// Newest first.
     pub events: &'a [Json],
+    /// The lists, with the names that expressions have for them.
+    pub related: &'a [(Arc<str>, Vec<Json>)],
+    /// Its Namespace, if somebody reads it and it is known; an empty one for an object that has none.
+    pub namespace: Option<&'a Json>,
     pub late: bool,
 }
 
-/// The JSON that a transition's [`Moment`] borrows.
+/// What is around an object: the JSON that a transition's [`Moment`] borrows.
 #[derive(Debug, Default)]
-pub struct Related {
+pub struct Surroundings {
     pub event: Option<Json>,
     pub events: Vec<Json>,
+    /// When the first of the Events is no longer seen.
+    pub expires: Option<Timestamp>,
+    pub related: Vec<(Arc<str>, Vec<Json>)>,
+    pub namespace: Option<Json>,
 }
 
 impl<'a> Moment<'a> {
     #[must_use]
-    pub fn of(now: Timestamp, transition: &'a Transition, related: &'a Related) -> Self {
+    pub fn of(now: Timestamp, transition: &'a Transition, around: &'a Surroundings) -> Self {
         Self {
             now,
             object: &transition.object,
             old: transition.old.as_deref(),
             change: transition.change,
-            event: related.event.as_ref(),
-            events: &related.events,
+            event: around.event.as_ref(),
+            events: &around.events,
+            related: &around.related,
+            namespace: around.namespace.as_ref(),
             late: transition.late,
         }
     }
@@ -50,6 +60,14 @@ impl<'a> Moment<'a> {
             .time("now", self.now)
             .text("change", self.change.as_str())
             .bool("late", self.late);
+        let bindings = self
+            .related
+            .iter()
+            .fold(bindings, |bindings, (name, list)| bindings.list(name, list));
+        let bindings = match self.namespace {
+            Some(namespace) => bindings.json("namespaceObject", namespace),
+            None => bindings,
+        };
         let bindings = match self.old {
             Some(old) => bindings.json("oldObject", old),
             None => bindings,
@@ -76,6 +94,9 @@ pub struct Explanation {
 
 /// The names that mean the same in all rules that look at one moment.
 pub(super) const SHARED: [&str; 6] = ["object", "oldObject", "event", "events", "change", "late"];
+
+/// The same, also for rules that see the Events of related objects.
+pub(super) const SHARED_BY_ALL: [&str; 5] = ["object", "oldObject", "event", "change", "late"];
 
 /// One moment, looked at by one rule after the other: what they have in common is evaluated once.
 pub struct Sight<'a, 'm> {

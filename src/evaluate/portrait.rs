@@ -75,6 +75,15 @@ impl Rule {
         if self.view.events {
             put("events", Json::from(moment.events.to_vec()));
         }
+        if !self.view.related.is_empty() {
+            let lists = self.view.related.iter().filter_map(|(name, paths)| {
+                let is_it = |known: &str| known.strip_prefix("related.") == Some(&**name);
+                let (_, list) = moment.related.iter().find(|(known, _)| is_it(known))?;
+                let shown: Vec<Json> = list.iter().map(|one| paths.project(one)).collect();
+                Some((name.clone(), Json::from(shown)))
+            });
+            put("related", Json::Map(Map::new(lists.collect())));
+        }
         if !self.view.variables.is_empty() {
             let variables = self.view.variables.iter();
             let computed = variables.filter_map(|(name, program)| {

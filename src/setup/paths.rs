@@ -105,7 +105,7 @@ fn check(template: &Template, written: Written<'_>, types: &[&Types], problems: 
 
 fn nowhere(read: &Read, types: &Types) -> Option<Nowhere> {
     let of = match read.root() {
-        "variables" => types.under("variables"),
+        root @ ("variables" | "related") => types.under(root),
         root @ ("object" | "oldObject" | "event" | "events" | "params") => types.of(root),
         _ => return None,
     };

@@ -40,14 +40,13 @@ impl Schemas {
         schemas
     }
 
-    /// Adds the kinds that rules watch, as a cluster publishes them. A file is nearer than that.
+    /// Adds the kinds that rules read, as a cluster publishes them. A file is nearer than that.
     pub(super) fn add_served(&mut self, served: &[(String, Value)], configuration: &Configuration) {
-        for rule in &configuration.rules {
-            let watch = &rule.spec.watch;
-            let key = (watch.api_version.clone(), watch.kind.clone());
-            let document = served.iter().find(|(version, _)| *version == key.0);
-            let of = document.and_then(|(_, document)| of_served(document, &key.0, &key.1));
+        for (version, kind) in configuration.rules.iter().flat_map(kinds) {
+            let document = served.iter().find(|(served, _)| *served == version);
+            let of = document.and_then(|(_, document)| of_served(document, version, kind));
             if let Some(of) = of {
+                let key = (version.to_owned(), kind.to_owned());
                 self.0.entry(key).or_insert(of);
             }
         }
@@ -106,6 +105,20 @@ impl Schemas {
             }
         }
     }
+}
+
+/// The kinds of which a rule may read something: what it watches, what is related, and Namespaces.
+pub(super) fn kinds(rule: &Rule) -> impl Iterator<Item = (&str, &str)> {
+    let spec = &rule.spec;
+    let watched = (spec.watch.api_version.as_str(), spec.watch.kind.as_str());
+    let related = spec.related.iter();
+    let related = related.map(|one| (one.api_version.as_str(), one.kind.as_str()));
+    let sources = spec.sources();
+    let reads_namespace = sources
+        .into_iter()
+        .any(|text| text.contains("namespaceObject"));
+    let namespace = reads_namespace.then_some(("v1", "Namespace"));
+    std::iter::once(watched).chain(related).chain(namespace)
 }
 
 /// A file, or the YAML files of a directory by name.

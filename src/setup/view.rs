@@ -103,6 +103,7 @@ pub(super) fn reads<'t>(rule: &Rule, templates: impl Iterator<Item = &'t Templat
         old_object: view.remove("oldObject").unwrap_or_default(),
         event: view.contains_key("event"),
         events: view.contains_key("events"),
+        related: view.remove("related").unwrap_or_default(),
         variables,
     }
 }

@@ -133,13 +133,6 @@ impl Events {
             .collect()
     }
 
-    /// When the next Event of an object stops being seen by expressions.
-    #[must_use]
-    pub fn next_expiry(&self, now: Timestamp, uid: Uid, object: &Json) -> Option<Timestamp> {
-        let oldest = self.of(now, uid, object).last()?.last_seen;
-        oldest.checked_add(KEPT_FOR).ok()
-    }
-
     /// Events retained, in all.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -189,6 +182,12 @@ impl Events {
             }
         }
     }
+}
+
+/// When an Event stops being seen by expressions.
+#[must_use]
+pub fn expiry(event: &KubernetesEvent) -> Option<Timestamp> {
+    event.last_seen.checked_add(KEPT_FOR).ok()
 }
 
 fn subject(regarding: &Regarding) -> Subject {
@@ -284,10 +283,7 @@ mod tests {
     fn an_event_is_not_seen_an_hour_after_it_was_last_seen() {
         let mut events = Events::default();
         events.apply(at(0), &event("e", "o", 1, 0));
-        assert_eq!(
-            events.next_expiry(at(10), Uid::parse("o"), &orders()),
-            Some(at(3600))
-        );
+        assert_eq!(expiry(&event("e", "o", 1, 0)), Some(at(3600)));
         assert!(events.of(at(3600), Uid::parse("o"), &orders()).is_empty());
         events.apply(at(3601), &event("f", "o", 1, 3601));
         assert_eq!(events.len(), 1);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::ownership::{Dependants, owners};
 use super::packed::Packed;
 use super::words::Words;
 use crate::cel::Json;
@@ -19,6 +20,14 @@ pub struct ObjectSeen {
     pub verdicts: BTreeMap<RuleName, bool>,
 }
 
+/// By what else than its UID an object is asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Indexes {
+    pub by_owner: bool,
+    /// For objects that have no namespace.
+    pub by_name: bool,
+}
+
 /// The objects of one stream, each [`Packed`] until somebody asks for it. A list is compared by
 /// UID as it arrives; what it did not name is gone only when it ended.
 #[derive(Debug, Default)]
@@ -27,9 +36,21 @@ pub struct Objects {
     words: Words,
     /// What the list under way has named so far.
     named: Option<HashSet<Uid>>,
+    dependants: Option<Dependants>,
+    names: Option<HashMap<Box<str>, Uid>>,
 }
 
 impl Objects {
+    /// None yet.
+    #[must_use]
+    pub fn indexed(indexes: Indexes) -> Self {
+        Self {
+            dependants: indexes.by_owner.then(Dependants::default),
+            names: indexes.by_name.then(HashMap::new),
+            ..Self::default()
+        }
+    }
+
     /// Takes the state that an object has now, and gives the one that it had: the very same `Arc`
     /// where nothing changed.
     pub fn apply(&mut self, uid: Uid, object: &Arc<Json>) -> Option<Arc<Json>> {
@@ -43,7 +64,27 @@ impl Objects {
         let old = known.map(|known| Arc::new(known.json(&self.words)));
         let packed = Packed::new(uid, object, &mut self.words);
         self.known.insert(uid, packed);
+        self.index(uid, old.as_deref(), Some(object));
         old
+    }
+
+    fn index(&mut self, uid: Uid, old: Option<&Json>, new: Option<&Json>) {
+        if let Some(dependants) = &mut self.dependants {
+            let [before, after] = [old, new].map(|object| object.map(owners).unwrap_or_default());
+            dependants.move_to(uid, &before, &after);
+        }
+        if let Some(names) = &mut self.names {
+            let name = |object: &Json| {
+                let name = object.at(&["metadata", "name"]);
+                name.and_then(Json::as_str).map(Box::from)
+            };
+            match (new.and_then(name), old.and_then(name)) {
+                (Some(name), _) => drop(names.insert(name, uid)),
+                // A successor of the same name may be here already.
+                (None, Some(name)) if names.get(&name) == Some(&uid) => drop(names.remove(&name)),
+                (None, _) => {}
+            }
+        }
     }
 
     /// Forgets an object, and gives its last state.
@@ -51,8 +92,41 @@ impl Objects {
         if let Some(named) = &mut self.named {
             named.remove(&uid);
         }
-        let last = self.known.remove(&uid)?;
-        Some(Arc::new(last.json(&self.words)))
+        let last = self.known.remove(&uid)?.json(&self.words);
+        self.index(uid, Some(&last), None);
+        Some(Arc::new(last))
+    }
+
+    /// The objects that have this owner, in no order; none unless they are indexed by owner.
+    #[must_use]
+    pub fn owned_by(&self, owner: Uid) -> &[Uid] {
+        let dependants = self.dependants.as_ref();
+        dependants.map_or(&[], |dependants| dependants.of(owner))
+    }
+
+    /// The object of that name; none unless they are indexed by name.
+    #[must_use]
+    pub fn by_name(&self, name: &str) -> Option<Uid> {
+        self.names.as_ref()?.get(name).copied()
+    }
+
+    /// An object's namespace; the empty one if it has none, or is not known.
+    #[must_use]
+    pub fn namespace_of(&self, uid: Uid) -> &str {
+        let known = self.known.get(&uid);
+        let namespace = known.and_then(|known| known.text(&["metadata", "namespace"], &self.words));
+        namespace.unwrap_or_default()
+    }
+
+    /// The objects of a namespace, in the order of their UIDs.
+    #[must_use]
+    pub fn in_namespace(&self, namespace: &str) -> Vec<Uid> {
+        let uids = self.known.keys().copied();
+        let mut found: Vec<Uid> = uids
+            .filter(|uid| self.namespace_of(*uid) == namespace)
+            .collect();
+        found.sort();
+        found
     }
 
     /// The last known state of an object.
@@ -97,6 +171,9 @@ impl Objects {
             .map(|(uid, last)| (uid, Arc::new(last.json(&self.words))))
             .collect();
         gone.sort_by_key(|(uid, _)| *uid);
+        for (uid, last) in &gone {
+            self.index(*uid, Some(last), None);
+        }
         gone
     }
 
@@ -125,7 +202,8 @@ impl Objects {
     pub fn retained_bytes(&self) -> usize {
         let entries = self.known.capacity() * size_of::<(Uid, Packed)>();
         let objects: usize = self.known.values().map(Packed::len).sum();
-        entries + objects + self.words.retained_bytes()
+        let owners = self.dependants.as_ref().map(Dependants::retained_bytes);
+        entries + objects + self.words.retained_bytes() + owners.unwrap_or_default()
     }
 }
 

@@ -64,6 +64,7 @@ pub(in crate::config) fn check(
     check.labels();
     check.identifiers();
     check.watch(envelope);
+    check.related();
 }
 
 struct Check<'a> {
@@ -150,17 +151,20 @@ impl Check<'_> {
         for key in entries(self.spec, "params") {
             self.identifier(&key.name, self.document.place(&key.span));
         }
+        let variables = self.spec.get("variables").map_or(&[][..], Node::items);
+        self.names(variables, "variables");
+    }
+
+    /// What is listed has names that expressions can use, each once.
+    fn names(&mut self, items: &[Node], what: &str) {
         let mut seen: HashMap<&str, &Node> = HashMap::new();
-        for variable in self.spec.get("variables").map_or(&[][..], Node::items) {
-            let Some((node, name)) = variable
-                .get("name")
-                .and_then(|node| Some((node, node.as_str()?)))
-            else {
+        for item in items {
+            let Some((node, name)) = string(item, "name") else {
                 continue;
             };
             self.identifier(name, self.document.place(&node.span));
             if let Some(first) = seen.insert(name, node) {
-                let diagnostic = Diagnostic::error(format!("two variables are called `{name}`"))
+                let diagnostic = Diagnostic::error(format!("two {what} are called `{name}`"))
                     .also(self.document.place(&first.span), "first here");
                 self.push(self.document.place(&node.span), diagnostic);
             }
@@ -181,11 +185,9 @@ impl Check<'_> {
         }
     }
 
-    fn watch(&mut self, envelope: &Envelope) {
-        let Some(watch) = self.spec.get("watch") else {
-            return;
-        };
-        if let Some((node, text)) = string(watch, "apiVersion")
+    /// `apiVersion` and `kind`, as a manifest has them.
+    fn kind(&mut self, node: &Node) {
+        if let Some((node, text)) = string(node, "apiVersion")
             && !is_api_version(text)
         {
             let diagnostic = Diagnostic::error(format!("`{text}` is no apiVersion")).help(
@@ -193,13 +195,44 @@ impl Check<'_> {
             );
             self.push(self.document.place(&node.span), diagnostic);
         }
-        if let Some((node, text)) = string(watch, "kind")
-            && !text.chars().all(|c| c.is_ascii_alphanumeric())
+        if let Some((node, text)) = string(node, "kind")
+            && !is_kind(text)
         {
             let diagnostic = Diagnostic::error(format!("`{text}` is no kind"))
                 .help("as in a manifest: `Deployment`");
             self.push(self.document.place(&node.span), diagnostic);
         }
+    }
+
+    fn related(&mut self) {
+        let related = self.spec.get("related").map_or(&[][..], Node::items);
+        self.names(related, "related lists");
+        for one in related {
+            self.kind(one);
+            if let Some((node, "Event")) = string(one, "kind") {
+                let diagnostic = Diagnostic::error("Events are not related by ownership")
+                    .help("`events` has those of the object and of its related objects");
+                self.push(self.document.place(&node.span), diagnostic);
+            }
+            for node in one.get("via").map_or(&[][..], Node::items) {
+                let Some(text) = node.as_str() else { continue };
+                let well_formed = text
+                    .rsplit_once('/')
+                    .is_some_and(|(version, kind)| is_api_version(version) && is_kind(kind));
+                if !well_formed {
+                    let diagnostic = Diagnostic::error(format!("`{text}` names no kind"))
+                        .help("`group/version/Kind`: `apps/v1/StatefulSet`");
+                    self.push(self.document.place(&node.span), diagnostic);
+                }
+            }
+        }
+    }
+
+    fn watch(&mut self, envelope: &Envelope) {
+        let Some(watch) = self.spec.get("watch") else {
+            return;
+        };
+        self.kind(watch);
         if let Some((node, text)) = string(watch, "fieldSelector")
             && let Err(problem) = selector::check_fields(text)
         {
@@ -241,6 +274,10 @@ fn entries<'a>(spec: &'a Node, name: &str) -> Vec<&'a Key> {
 fn string<'a>(node: &'a Node, name: &str) -> Option<(&'a Node, &'a str)> {
     let node = node.get(name)?;
     Some((node, node.as_str()?))
+}
+
+fn is_kind(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric())
 }
 
 fn is_api_version(text: &str) -> bool {

@@ -58,7 +58,7 @@ pub fn setup(rules: &str) -> Setup {
         object: PathSet::of(["status.phase"]).expect("the path is well-formed"),
         ..ViewReads::default()
     };
-    let rules = compile(&configuration, &receivers, &view, &|_| Type::Dyn)
+    let rules = compile(&configuration, &receivers, &view, &|_, _| Type::Dyn)
         .rules
         .unwrap_or_else(|problems| panic!("{problems:?}"));
     Setup {
@@ -136,7 +136,12 @@ impl World {
     }
 
     pub fn say(&mut self, signal: Signal) {
-        let source = databases();
+        self.say_of(&databases(), signal);
+    }
+
+    /// Another stream than that of databases says something.
+    pub fn say_of(&mut self, source: &SourceKey, signal: Signal) {
+        let source = source.clone();
         self.input(Input::Signalled(Signalled { source, signal }));
     }
 
@@ -147,12 +152,15 @@ impl World {
 
     /// A complete list.
     pub fn list(&mut self, objects: &[Value]) {
-        self.say(Signal::ListBegan);
+        self.list_of(&databases(), objects);
+    }
+
+    pub fn list_of(&mut self, source: &SourceKey, objects: &[Value]) {
+        self.say_of(source, Signal::ListBegan);
         for object in objects {
-            let observation = self.observation(object, Change::Applied);
-            self.say(Signal::Applied(observation));
+            self.apply_to(source, object);
         }
-        self.say(Signal::ListEnded);
+        self.say_of(source, Signal::ListEnded);
     }
 
     pub fn list_events(&mut self, events: &[KubernetesEvent]) {
@@ -164,24 +172,44 @@ impl World {
     }
 
     pub fn apply(&mut self, object: &Value) {
-        let observation = self.observation(object, Change::Applied);
-        self.say(Signal::Applied(observation));
+        self.apply_to(&databases(), object);
+    }
+
+    pub fn apply_to(&mut self, source: &SourceKey, object: &Value) {
+        let observation = self.observation_of(source, object, Change::Applied);
+        self.say_of(source, Signal::Applied(observation));
     }
 
     pub fn delete(&mut self, object: &Value) {
-        let observation = self.observation(object, Change::Deleted);
-        self.say(Signal::Deleted(observation));
+        self.delete_from(&databases(), object);
     }
 
-    /// The next version of an object, cut down to what the rules read.
+    pub fn delete_from(&mut self, source: &SourceKey, object: &Value) {
+        let observation = self.observation_of(source, object, Change::Deleted);
+        self.say_of(source, Signal::Deleted(observation));
+    }
+
+    /// The next version of a database, cut down to what the rules read.
     pub fn observation(&mut self, object: &Value, change: Change) -> Observation {
+        self.observation_of(&databases(), object, change)
+    }
+
+    fn observation_of(
+        &mut self,
+        source: &SourceKey,
+        object: &Value,
+        change: Change,
+    ) -> Observation {
         self.version += 1;
         let mut object = object.clone();
         object["metadata"]["resourceVersion"] = Value::from(self.version.to_string());
         let whole = Json::from(object);
         let header = ["apiVersion", "kind", "metadata"];
         let header = PathSet::of(header).expect("the paths are well-formed");
-        let paths = self.setup.rules.sources[0].paths.union(&header);
+        let mut sources = self.setup.rules.sources.iter();
+        let watched = sources.find(|watched| watched.key == *source);
+        let read = watched.map(|watched| watched.paths.clone());
+        let paths = read.unwrap_or_default().union(&header);
         let uid = Uid::parse(
             whole
                 .at(&["metadata", "uid"])

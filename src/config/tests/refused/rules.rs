@@ -19,7 +19,7 @@ fn an_unknown_key_shows_what_was_meant() {
     8 |   owner: me
       |   ^^^^^
       |
-      = help: known here: `watch`, `params`, `variables`, `when`, `on`, `until`, `for`, `keepFiringFor`, `severity`, `labels`, `labelExpressions`, `dedupKey`, `summary`, `description`, `runbook`, `notify`, `onDelete`, `onStartup`, `shadow`, `formerly`
+      = help: known here: `watch`, `related`, `params`, `variables`, `when`, `on`, `until`, `for`, `keepFiringFor`, `severity`, `labels`, `labelExpressions`, `dedupKey`, `summary`, `description`, `runbook`, `notify`, `onDelete`, `onStartup`, `shadow`, `formerly`
     ");
 }
 
