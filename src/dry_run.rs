@@ -6,6 +6,7 @@
 
 mod documents;
 pub mod input;
+mod owners;
 pub mod report;
 pub mod selector;
 

@@ -15,6 +15,7 @@ mod resource;
 pub mod stream;
 mod lines;
 mod decode;
+mod metadata;
 pub mod object;
 mod event;
 mod backoff;

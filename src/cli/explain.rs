@@ -228,6 +228,14 @@ fn text(rule: &Rule, object: &ObjectRef, explanation: &Explanation, rows: &[Row]
             let _ = writeln!(out, "notifies  {}", row.notifies.join(", "));
         }
     }
+    for (list, objects) in &explanation.related {
+        let objects: Vec<String> = objects.iter().map(ToString::to_string).collect();
+        let objects = match objects.as_slice() {
+            [] => "none".to_owned(),
+            objects => cut(&objects.join(", ")),
+        };
+        let _ = writeln!(out, "{list}: {objects}");
+    }
     let verdict = &explanation.judgement.verdict;
     let _ = writeln!(out, "{name:<9} is {}", verdict.name());
     if let Some(next) = explanation.judgement.next {
@@ -281,6 +289,7 @@ fn machine(rule: &Rule, explanation: &Explanation, rows: &[Row]) -> Document {
         "why": why,
         "next": explanation.judgement.next,
         "alerts": rows,
+        "related": explanation.related.iter().map(|(list, objects)| json!({"name": list, "objects": objects})).collect::<Vec<_>>(),
         "tree": part(&explanation.tree),
     })
 }

@@ -4,7 +4,7 @@
 //! In: the bytes of a file. Out: [`Fact`]s in order, or where the text is wrong. Several documents
 //! of one object are its successive states; documents of `kind: Event` are its Events. Without
 //! `at` everything happens at the start; `at` is a moment (RFC 3339) or an offset from the start
-//! (`30s`).
+//! (`30s`). A reference to an owner may leave out the UID.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::documents;
+use super::{documents, owners};
 use crate::cel::Json;
 use crate::config::duration;
 use crate::names::Uid;
@@ -101,6 +101,7 @@ pub fn read(text: &str, now: Timestamp) -> Result<Vec<Fact>, Vec<InputError>> {
         return Err(reader.errors);
     }
     reader.facts.sort_by_key(|fact| fact.at);
+    owners::resolve(&mut reader.facts);
     Ok(reader.facts)
 }
 

@@ -247,3 +247,66 @@ fn states_of_one_object_in_a_list_are_told_apart() {
     let rule = "on: object.status.phase != oldObject.status.phase";
     assert_eq!(run(rule, &text, false).matches("it happened").count(), 2);
 }
+
+/// A Thing, and a Pod of it through a `StatefulSet`, as manifests: nobody has a UID.
+const MANIFESTS: &str = "\
+apiVersion: v1
+kind: Pod
+metadata:
+  name: x-0
+  namespace: a
+  ownerReferences: [{apiVersion: apps/v1, kind: StatefulSet, name: x}]
+status: {phase: Failed}
+---
+apiVersion: example.com/v1
+kind: Thing
+metadata: {name: x, namespace: a}
+---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata:
+  name: x
+  namespace: a
+  ownerReferences: [{apiVersion: example.com/v1beta1, kind: Thing, name: x}]
+---
+apiVersion: v1
+kind: Namespace
+metadata: {name: a, labels: {tier: gold}}
+---
+apiVersion: v1
+kind: Event
+metadata: {name: x-0.1, namespace: a}
+involvedObject: {apiVersion: v1, kind: Pod, namespace: a, name: x-0}
+type: Warning
+reason: BackOff
+message: it crashed
+";
+
+#[test]
+fn manifests_of_several_kinds_are_joined_by_their_owners() {
+    let rule = "related: [{name: pods, apiVersion: v1, kind: Pod, via: [apps/v1/StatefulSet]}]\n  \
+                when: related.pods.exists(pod, pod.status.phase == 'Failed') && namespaceObject.metadata.labels.tier == 'gold'\n  \
+                summary: \"{{#each related.pods}}{{metadata.name}}: {{status.phase}}{{/each}}, {{events.[0].message}}\"";
+    let loaded = loaded(rule);
+    let facts = input::read(MANIFESTS, now()).unwrap_or_else(|errors| panic!("{errors:?}"));
+    let mut run = DryRun::new(&loaded, "test", now());
+    run.play(&facts, None);
+    run.settle();
+    assert_snapshot!(report::table(&run.rows(false)), @"
+    RULE   OBJECT      STATE    SINCE                  WHY    NOTIFIES
+    r      Thing/a/x   firing   2026-11-22T12:00:00Z   true   hook
+    ");
+    let view = run
+        .alerts
+        .values()
+        .next()
+        .map(|alert| alert.view.to_string());
+    assert_snapshot!(view.unwrap_or_default(), @r#"{"events":[{"count":1,"firstSeen":"2026-11-22T12:00:00Z","lastSeen":"2026-11-22T12:00:00Z","message":"it crashed","reason":"BackOff","regarding":{"apiVersion":"v1","kind":"Pod","name":"x-0","namespace":"a"},"reportingController":"","type":"Warning"}],"object":{},"related":{"pods":[{"metadata":{"name":"x-0"},"status":{"phase":"Failed"}}]}}"#);
+    let rule = loaded.rules.rules[0].name.clone();
+    let uid = run.engine.watched()[0].1.uid;
+    let explained = run
+        .engine
+        .explain(&rule, uid, crate::engine::explain::Before::default());
+    let related = explained.map(|explanation| format!("{:?}", explanation.related));
+    assert_snapshot!(related.unwrap_or_default(), @r#"[("related.pods", [ObjectRef { api_version: "v1", kind: "Pod", namespace: Some("a"), name: "x-0", uid: ff1bc44c-bf42-32dc-6d24-1832849b91c4 }])]"#);
+}

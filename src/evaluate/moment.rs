@@ -6,7 +6,8 @@ use jiff::Timestamp;
 
 use super::{Judgement, Rule, Trigger, Verdict};
 use crate::cel::{Bindings, Budget, EvalError, Evaluation, Json, Memo, Program, Tree};
-use crate::transition::{ChangeKind, Transition};
+use crate::names::{ObjectRef, Uid};
+use crate::transition::{ChangeKind, Transition, object_ref};
 
 /// One object at one moment.
 #[derive(Clone, Copy, Debug)]
@@ -90,6 +91,8 @@ pub struct Explanation {
     /// Its condition, part by part.
     pub tree: Tree,
     pub judgement: Judgement,
+    /// The objects of each list that the rule reads, by the list's name.
+    pub related: Vec<(Arc<str>, Vec<ObjectRef>)>,
 }
 
 /// The names that mean the same in all rules that look at one moment.
@@ -146,8 +149,20 @@ impl<'a, 'm> Sight<'a, 'm> {
         };
         let judgement = self.judge(rule, condition);
         let tree = condition.explain(&self.moment.bindings_of(rule));
-        Explanation { tree, judgement }
+        let related = self.moment.related.iter();
+        let related =
+            related.map(|(name, list)| (name.clone(), list.iter().map(reference).collect()));
+        Explanation {
+            tree,
+            judgement,
+            related: related.collect(),
+        }
     }
+}
+
+fn reference(object: &Json) -> ObjectRef {
+    let uid = object.at(&["metadata", "uid"]).and_then(Json::as_str);
+    object_ref(Uid::parse(uid.unwrap_or_default()), object)
 }
 
 /// The error with its place in the expression and in the object.

@@ -265,6 +265,58 @@ fn what_can_never_be_true_is_refused() {
 }
 
 #[test]
+fn the_fields_of_related_objects_are_checked_like_the_objects_own() {
+    let related = "  related: [{name: replicas, apiVersion: stable.example.com/v1, kind: DatabaseInstance}, {name: pods, apiVersion: v1, kind: Pod}]\n";
+    let wrong = [
+        "  when: related.replicas.exists(one, one.status.phse == 'Failed')",
+        "  when: related.pods.exists(pod, pod.status.whatever == 'Failed')",
+        "  when: related.replica.size() == 0",
+        "  when: related.replicas.phase == 'Failed'",
+        "  when: object.status.phase == 'Failed'\n  summary: \"{{#each related.replicas}}{{status.phse}}{{/each}}{{related.pod}}\"",
+    ];
+    let found = wrong.map(|spec| against_the_schema(&format!("{related}{spec}")));
+    assert_snapshot!(found.join("\n"), @r#"
+    error: no field 'phse' in DatabaseInstance.status, did you mean 'phase'?
+     --> DIR/rules/rule.yaml:7:49
+      |
+    7 |   when: related.replicas.exists(one, one.status.phse == 'Failed')
+      |                                                 ^^^^
+    nothing is wrong
+    error: there is nothing called 'related' here
+     --> DIR/rules/rule.yaml:7:9
+      |
+    7 |   when: related.replica.size() == 0
+      |         ^^^^^^^
+      |
+      = help: if it is text, write 'related' in quotes
+
+    error: a null has no size()
+     --> DIR/rules/rule.yaml:7:9
+      |
+    7 |   when: related.replica.size() == 0
+      |         ^^^^^^^^^^^^^^^^^^^^^^
+    error: a list has no field 'phase'
+     --> DIR/rules/rule.yaml:7:26
+      |
+    7 |   when: related.replicas.phase == 'Failed'
+      |                          ^^^^^
+      |
+      = help: write .exists(item, item.phase == …), .map(item, item.phase) or [0].phase
+    error: no field 'phse' in DatabaseInstance.status, did you mean 'phase'?
+     --> DIR/rules/rule.yaml:8:48
+      |
+    8 |   summary: "{{#each related.replicas}}{{status.phse}}{{/each}}{{related.pod}}"
+      |                                                ^^^^
+
+    error: no field 'pod' in related, did you mean 'pods'?
+     --> DIR/rules/rule.yaml:8:73
+      |
+    8 |   summary: "{{#each related.replicas}}{{status.phse}}{{/each}}{{related.pod}}"
+      |                                                                         ^^^
+    "#);
+}
+
+#[test]
 fn what_the_schema_allows_is_not_refused() {
     for spec in [
         "  when: object.status.conditions.exists(c, c.type == 'Ready' && c.status != 'True')",

@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 
 use crate::cel::{Json, Map, PathSet};
 use crate::names::{ObjectRef, Uid};
-use crate::watch::{Change, Header, Observation};
+use crate::watch::{Change, Header, Observation, metadata};
 
 /// What is kept of every object whatever the rules read.
 static IDENTITY: LazyLock<PathSet> = LazyLock::new(|| {
@@ -48,6 +48,12 @@ impl Observation {
     }
 }
 
+/// The UID of an object that has none, because it never was in a cluster.
+#[must_use]
+pub fn uid_of_name(api_version: &str, kind: &str, namespace: &str, name: &str) -> String {
+    format!("{api_version}/{kind}/{namespace}/{name}")
+}
+
 /// Shares the texts that neighbouring objects have in common: a list is sorted by namespace.
 #[derive(Debug, Default)]
 pub(super) struct Names {
@@ -70,7 +76,7 @@ impl Names {
         let uid = present("uid").map_or_else(
             || {
                 let namespace = namespace.unwrap_or_default();
-                Uid::parse(&format!("{api_version}/{kind}/{namespace}/{name}"))
+                Uid::parse(&uid_of_name(api_version, kind, namespace, name))
             },
             Uid::parse,
         );
@@ -95,18 +101,26 @@ fn shared(last: &mut Option<Arc<str>>, text: &str) -> Arc<str> {
     }
 }
 
-/// The object with its `apiVersion` and `kind`: the items of a list come without.
+/// The object with its `apiVersion` and `kind`: the items of a list come without, metadata alone
+/// with others.
 pub(super) fn with_kind(object: Json, api_version: &str, kind: &str) -> Json {
     let Json::Map(map) = &object else {
         return object;
     };
-    if map.get("apiVersion").is_some() && map.get("kind").is_some() {
+    let text = |name| map.get(name).and_then(Json::as_str);
+    let partial =
+        (text("apiVersion"), text("kind")) == (Some(metadata::KIND.0), Some(metadata::KIND.1));
+    if map.get("apiVersion").is_some() && map.get("kind").is_some() && !partial {
         return object;
     }
-    let given = map.iter().cloned();
+    let names = ["apiVersion", "kind"];
+    let given = map
+        .iter()
+        .filter(|(name, _)| !(partial && names.contains(&&**name)))
+        .cloned();
     let missing = [("apiVersion", api_version), ("kind", kind)]
         .into_iter()
-        .filter(|(name, _)| map.get(name).is_none())
+        .filter(|(name, _)| partial || map.get(name).is_none())
         .map(|(name, value)| (Arc::from(name), Json::String(value.into())));
     Json::Map(missing.chain(given).collect::<Map>())
 }
@@ -168,5 +182,12 @@ mod tests {
         let (first, second, third) = (header("x"), header("x"), header("y"));
         assert!(Arc::ptr_eq(&first, &second));
         assert_eq!(&*third, "y");
+    }
+
+    #[test]
+    fn metadata_alone_is_of_the_kind_that_was_asked_for() {
+        let partial = r#"{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/v1","metadata":{"name":"db"}}"#;
+        let object: Json = serde_json::from_str(partial).expect("JSON");
+        assert_snapshot!(with_kind(object, "apps/v1", "StatefulSet"), @r#"{"apiVersion":"apps/v1","kind":"StatefulSet","metadata":{"name":"db"}}"#);
     }
 }

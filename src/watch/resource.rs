@@ -44,6 +44,18 @@ struct GroupVersion {
     group_version: String,
 }
 
+impl Cluster {
+    /// What a role calls the objects of a source: the plural that the server serves them under.
+    ///
+    /// # Errors
+    /// The server does not have the kind, and all that a request can meet.
+    pub async fn plural(&self, source: &Source) -> Result<String, WatchError> {
+        let resource = Resource::find(self, source).await?;
+        let (_, plural) = resource.path.rsplit_once('/').unwrap_or_default();
+        Ok(plural.to_owned())
+    }
+}
+
 impl Resource {
     /// Asks the server for it.
     ///

@@ -32,6 +32,7 @@ use crate::watch::backoff::Backoff;
 use crate::watch::cluster::Cluster;
 use crate::watch::decode::Decoder;
 use crate::watch::error::WatchError;
+use crate::watch::metadata;
 use crate::watch::resource::Resource;
 use crate::watch::stats::WatchStats;
 use crate::watch::{Signal, Signalled, Source};
@@ -129,6 +130,7 @@ pub fn start(
     signals: mpsc::Sender<Signalled>,
 ) -> Watching {
     let stats = Arc::new(WatchStats::default());
+    let only_metadata = !source.is_events() && metadata::suffices(paths);
     let decoder = if source.is_events() {
         Decoder::of_events()
     } else {
@@ -141,6 +143,7 @@ pub fn start(
         source,
         settings,
         decoder,
+        only_metadata,
         signals,
         stats: stats.clone(),
         health: Health::Good,
@@ -196,6 +199,8 @@ struct Stream {
     key: SourceKey,
     settings: WatchSettings,
     decoder: Decoder,
+    /// Nothing else is read.
+    only_metadata: bool,
     signals: mpsc::Sender<Signalled>,
     stats: Arc<WatchStats>,
     backoff: Backoff,

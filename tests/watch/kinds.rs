@@ -89,6 +89,35 @@ async fn only_what_is_read_is_kept() {
 }
 
 #[tokio::test]
+async fn metadata_alone_is_followed_like_whole_objects() {
+    let world = World::shared("metadata").await;
+    world.define().await;
+    let first = world.database("first", 1).await;
+    world.config_map("settings", 1).await;
+    let paths = PathSet::of(["metadata.labels.tier"]).expect("a path");
+    for (source, name) in [
+        (world.databases(), "first"),
+        (world.config_maps(), "settings"),
+    ] {
+        let kind = format!("\"{}\"", source.kind);
+        let mut mirror = Mirror::with(&world.cluster, source, &paths, hasty(), 16);
+        mirror.until("the list ends", |m| m.lists == 1).await;
+        assert_eq!(mirror.field(name, &["kind"]), Some(kind));
+    }
+    let mut mirror = Mirror::with(&world.cluster, world.databases(), &paths, hasty(), 16);
+    mirror
+        .until("the label is seen", |m| {
+            m.field("first", &["metadata", "labels", "tier"]).as_deref() == Some("\"gold\"")
+        })
+        .await;
+    world.delete(&first).await;
+    mirror
+        .until("the deletion is seen", |m| m.deleted == ["first"])
+        .await;
+    assert_eq!((mirror.lists, mirror.health), (1, Health::Good));
+}
+
+#[tokio::test]
 async fn an_object_that_leaves_the_selector_is_deleted() {
     let world = World::shared("selector").await;
     world.define().await;

@@ -236,3 +236,24 @@ async fn an_answer_that_cannot_be_read_is_not_quoted() {
     let error = secret.expect_err("it is no Secret").to_string();
     insta::assert_snapshot!(error, @"the server's answer cannot be read: /api/v1/namespaces/a/secrets/b: not the JSON that was expected (a field missing or of another type, byte 17)");
 }
+
+#[tokio::test]
+async fn of_objects_of_which_only_metadata_is_read_nothing_else_is_asked_for() {
+    let server = Scripted::start(|asked| match (asked.before, asked.accept) {
+        (0, "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json") => {
+            refused(422, "no streaming lists", None)
+        }
+        (
+            1,
+            "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json",
+        ) => page(&[thing("one", 10)], 10, ""),
+        (_, accept) => open(vec![added(&accept.len().to_string(), 11)]),
+    })
+    .await;
+    let paths = PathSet::of(["metadata.labels", "metadata.ownerReferences"]).expect("paths");
+    let mut mirror = Mirror::with(&server.cluster, things(), &paths, hasty(), 16);
+    mirror
+        .until("the watch follows", |m| m.names().len() == 2)
+        .await;
+    assert_eq!(mirror.names(), ["77", "one"]);
+}

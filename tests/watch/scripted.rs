@@ -25,6 +25,8 @@ pub struct Asked<'a> {
     /// How many lists and watches came before this one.
     pub before: usize,
     pub query: &'a str,
+    /// The media types of the answer, by preference.
+    pub accept: &'a str,
 }
 
 impl Scripted {
@@ -42,7 +44,14 @@ impl Scripted {
                     log.push((Instant::now(), query.to_owned()));
                     log.len() - 1
                 };
-                answer(Asked { before, query })
+                let accept = request.headers().get("accept");
+                let accept = accept.and_then(|value| value.to_str().ok());
+                let accept = accept.unwrap_or_default();
+                answer(Asked {
+                    before,
+                    query,
+                    accept,
+                })
             }
         });
         let router = axum::Router::new()

@@ -16,6 +16,7 @@ use super::{Stop, Stream, now};
 use crate::watch::decode::{Item, Line};
 use crate::watch::error::{WatchError, causes};
 use crate::watch::lines::{Lines, LinesError};
+use crate::watch::metadata;
 use crate::watch::request::unsendable;
 use crate::watch::resource::Resource;
 
@@ -58,9 +59,12 @@ impl Stream {
         params: &WatchParams,
         version: &str,
     ) -> Result<Lines<Body>, WatchError> {
-        let request = Request::new(&resource.path)
+        let mut request = Request::new(&resource.path)
             .watch(params, version)
             .map_err(|error| unsendable(&error))?;
+        if self.only_metadata {
+            metadata::of_objects(&mut request);
+        }
         let body = self
             .cluster
             .open_lines(request, self.settings.answer)

@@ -12,6 +12,7 @@ use crate::watch::Signal;
 use crate::watch::decode::{Line, Page};
 use crate::watch::error::WatchError;
 use crate::watch::lines::Lines;
+use crate::watch::metadata;
 use crate::watch::request::unsendable;
 use crate::watch::resource::Resource;
 
@@ -106,9 +107,12 @@ impl Stream {
         params: &mut ListParams,
     ) -> Result<Page, WatchError> {
         loop {
-            let request = Request::new(&resource.path)
+            let mut request = Request::new(&resource.path)
                 .list(params)
                 .map_err(|error| unsendable(&error))?;
+            if self.only_metadata {
+                metadata::of_lists(&mut request);
+            }
             let read = self
                 .cluster
                 .read(request, self.settings.answer, self.settings.page_bytes)

@@ -215,3 +215,72 @@ fn an_override_that_fits_nowhere_is_refused() {
     ok
     ");
 }
+
+#[test]
+fn related_objects_have_a_name_a_kind_and_a_way_to_them() {
+    let related = [
+        "{name: a-b, apiVersion: v1, kind: Pod}",
+        "{name: pods, apiVersion: V1, kind: 'Pod*', via: [StatefulSet, apps/v1/]}",
+        "{name: said, apiVersion: v1, kind: Event}",
+        "{name: pods, apiVersion: v1, kind: Job}",
+    ];
+    let list: Vec<String> = related.iter().map(|one| format!("    - {one}\n")).collect();
+    insta::assert_snapshot!(refused(&rule(&format!("  related:\n{}  when: 'true'\n", list.concat()))), @"
+    error: `a-b` cannot be a name in an expression
+     --> rules.yaml:7:14
+      |
+    7 |     - {name: a-b, apiVersion: v1, kind: Pod}
+      |              ^^^
+      |
+      = help: letters, digits and `_`, not a digit first
+
+    error: `V1` is no apiVersion
+     --> rules.yaml:8:32
+      |
+    8 |     - {name: pods, apiVersion: V1, kind: 'Pod*', via: [StatefulSet, apps/v1/]}
+      |                                ^^
+      |
+      = help: `group/version`, or `v1` for the core group; `kubectl api-resources` lists them
+
+    error: `Pod*` is no kind
+     --> rules.yaml:8:42
+      |
+    8 |     - {name: pods, apiVersion: V1, kind: 'Pod*', via: [StatefulSet, apps/v1/]}
+      |                                          ^^^^^^
+      |
+      = help: as in a manifest: `Deployment`
+
+    error: `StatefulSet` names no kind
+     --> rules.yaml:8:56
+      |
+    8 |     - {name: pods, apiVersion: V1, kind: 'Pod*', via: [StatefulSet, apps/v1/]}
+      |                                                        ^^^^^^^^^^^
+      |
+      = help: `group/version/Kind`: `apps/v1/StatefulSet`
+
+    error: `apps/v1/` names no kind
+     --> rules.yaml:8:69
+      |
+    8 |     - {name: pods, apiVersion: V1, kind: 'Pod*', via: [StatefulSet, apps/v1/]}
+      |                                                                     ^^^^^^^^
+      |
+      = help: `group/version/Kind`: `apps/v1/StatefulSet`
+
+    error: Events are not related by ownership
+     --> rules.yaml:9:42
+      |
+    9 |     - {name: said, apiVersion: v1, kind: Event}
+      |                                          ^^^^^
+      |
+      = help: `events` has those of the object and of its related objects
+
+    error: two related lists are called `pods`
+      --> rules.yaml:10:14
+       |
+     8 |     - {name: pods, apiVersion: V1, kind: 'Pod*', via: [StatefulSet, apps/v1/]}
+       |              ---- first here
+     9 |     - {name: said, apiVersion: v1, kind: Event}
+    10 |     - {name: pods, apiVersion: v1, kind: Job}
+       |              ^^^^
+    ");
+}
