@@ -8,6 +8,7 @@ pub mod dry_run;
 pub mod eval;
 pub mod explain;
 pub mod failure;
+pub mod rbac;
 pub mod run;
 mod summary;
 mod typed;
@@ -54,6 +55,7 @@ enum Command {
     Eval(eval::Eval),
     Explain(explain::Explain),
     Crds(crds::Crds),
+    Rbac(rbac::Rbac),
 }
 
 /// How much is logged, and how.
@@ -144,6 +146,7 @@ pub fn main() -> ExitCode {
         Command::Check(arguments) => blocking(check::run(&arguments)),
         Command::Eval(arguments) => eval::run(&arguments),
         Command::Explain(arguments) => blocking(explain::run(&arguments)),
+        Command::Rbac(arguments) => blocking(rbac::run(&arguments)),
         Command::Crds(arguments) => {
             crds::run(&arguments);
             Ok(())

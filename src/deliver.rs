@@ -26,6 +26,7 @@ use jiff::Timestamp;
 use reqwest::header::{LOCATION, RETRY_AFTER};
 use reqwest::{Certificate, Client, Response, Url, redirect};
 
+pub use self::request::credentials;
 pub use self::secret::{CredentialError, NoSecrets, Secret, SecretReader};
 
 use self::answer::Answer;

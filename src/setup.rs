@@ -6,6 +6,7 @@
 
 mod paths;
 mod policy;
+pub mod rights;
 pub mod schemas;
 mod templates;
 mod view;

@@ -176,7 +176,8 @@ impl Preparation<'_> {
 }
 
 /// Each credential of a service, with where it stands in the document.
-pub(super) fn credentials(service: &Service) -> Vec<(String, &Credential)> {
+#[must_use]
+pub fn credentials(service: &Service) -> Vec<(String, &Credential)> {
     match service {
         Service::Slack(slack) => vec![("slack.webhookUrl".to_owned(), &slack.webhook_url)],
         Service::PagerDuty(pagerduty) => {

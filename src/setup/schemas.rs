@@ -13,10 +13,15 @@ use crate::cel::Type;
 use crate::cel::types::schema::{of_custom_resource, of_served};
 use crate::config::{Configuration, Rule, split_documents, yaml_value};
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::watch::Source;
 
-/// Types by `apiVersion` and kind.
+/// Types by `apiVersion` and kind, and the plurals of kinds.
 #[derive(Clone, Debug, Default)]
-pub struct Schemas(BTreeMap<(String, String), Type>);
+pub struct Schemas {
+    types: BTreeMap<(String, String), Type>,
+    /// By group and kind, as far as CRDs say them.
+    plurals: BTreeMap<(String, String), String>,
+}
 
 impl Schemas {
     /// Reads CRDs; what is wrong with the files is told.
@@ -33,7 +38,7 @@ impl Schemas {
                 Err(error) => problems.push(unreadable(path, &error)),
             }
         }
-        if schemas.0.is_empty() && !paths.is_empty() && !problems.has_errors() {
+        if schemas.types.is_empty() && !paths.is_empty() && !problems.has_errors() {
             let help = "a CRD is a document with `kind: CustomResourceDefinition`";
             problems.push(Diagnostic::error("there are no CRDs in these files").help(help));
         }
@@ -47,7 +52,7 @@ impl Schemas {
             let of = document.and_then(|(_, document)| of_served(document, version, kind));
             if let Some(of) = of {
                 let key = (version.to_owned(), kind.to_owned());
-                self.0.entry(key).or_insert(of);
+                self.types.entry(key).or_insert(of);
             }
         }
     }
@@ -57,17 +62,28 @@ impl Schemas {
     pub fn of(&self, rule: &Rule) -> Option<Type> {
         let watch = &rule.spec.watch;
         let key = (watch.api_version.clone(), watch.kind.clone());
-        self.0.get(&key).cloned()
+        self.types.get(&key).cloned()
     }
 
     /// The type of the objects of a kind; where that is not said, of the only kind there is.
     #[must_use]
     pub fn of_kind(&self, kind: Option<(&str, &str)>) -> Option<Type> {
         match kind {
-            Some((version, kind)) => self.0.get(&(version.to_owned(), kind.to_owned())).cloned(),
-            None if self.0.len() == 1 => self.0.values().next().cloned(),
+            Some((version, kind)) => self
+                .types
+                .get(&(version.to_owned(), kind.to_owned()))
+                .cloned(),
+            None if self.types.len() == 1 => self.types.values().next().cloned(),
             None => None,
         }
+    }
+
+    /// What a role calls the objects of a source, if a CRD says it.
+    #[must_use]
+    pub fn plural(&self, source: &Source) -> Option<&str> {
+        let (group, _) = source.api_version.split_once('/')?;
+        let key = (group.to_owned(), source.kind.to_string());
+        self.plurals.get(&key).map(String::as_str)
     }
 
     fn read_file(&mut self, file: &Path, problems: &mut Diagnostics) {
@@ -97,10 +113,14 @@ impl Schemas {
         let (Some(group), Some(kind)) = (group, kind) else {
             return;
         };
+        if let Some(plural) = spec["names"]["plural"].as_str() {
+            let key = (group.to_owned(), kind.to_owned());
+            self.plurals.insert(key, plural.to_owned());
+        }
         for version in spec["versions"].as_array().into_iter().flatten() {
             if let Some(name) = version["name"].as_str() {
                 let of = of_custom_resource(kind, &version["schema"]["openAPIV3Schema"]);
-                self.0
+                self.types
                     .insert((format!("{group}/{name}"), kind.to_owned()), of);
             }
         }

@@ -282,13 +282,13 @@ fn the_fields_of_related_objects_are_checked_like_the_objects_own() {
     7 |   when: related.replicas.exists(one, one.status.phse == 'Failed')
       |                                                 ^^^^
     nothing is wrong
-    error: there is nothing called 'related' here
+    error: there is nothing called 'related.replica' here
      --> DIR/rules/rule.yaml:7:9
       |
     7 |   when: related.replica.size() == 0
-      |         ^^^^^^^
+      |         ^^^^^^^^^^^^^^^
       |
-      = help: if it is text, write 'related' in quotes
+      = help: did you mean 'related.replicas'?
 
     error: a null has no size()
      --> DIR/rules/rule.yaml:7:9

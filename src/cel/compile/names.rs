@@ -81,7 +81,14 @@ impl Compiler<'_> {
     fn named(&mut self, chain: &Chain<'_>) -> Part {
         let (first, span) = chain.segments[0];
         let Some((resolved, taken)) = self.resolve(chain) else {
-            return self.unknown_name(first, span);
+            // `related.pods` is one name: of another one, the second half is wrong.
+            let family = format!("{first}.");
+            return match chain.segments.get(1) {
+                Some((second, at)) if self.known().any(|name| name.starts_with(&family)) => {
+                    self.unknown_name(&format!("{family}{second}"), span.to(*at))
+                }
+                _ => self.unknown_name(first, span),
+            };
         };
         let span = span.to(chain.segments[taken - 1].1);
         let mut part = match resolved {
@@ -160,13 +167,17 @@ impl Compiler<'_> {
         library::types::named(name).map(Resolved::Type)
     }
 
+    /// All names that there are.
+    fn known(&self) -> impl Iterator<Item = &str> + Clone {
+        let variables = self.env.variables.iter().map(|(name, _)| &**name);
+        variables.chain(self.env.definitions.iter().map(|(name, _)| &**name))
+    }
+
     fn unknown_name(&mut self, name: &str, span: Span) -> Part {
         if self.env.strict {
             return Part::fails(ErrorKind::Unbound, format!("there is no {name} here"), span);
         }
-        let variables = self.env.variables.iter().map(|(name, _)| &**name);
-        let known = variables.chain(self.env.definitions.iter().map(|(name, _)| &**name));
-        let help = nearest(name, known)
+        let help = nearest(name, self.known())
             .map(|name| format!("did you mean '{name}'?"))
             .or_else(|| Some(format!("if it is text, write '{name}' in quotes")));
         self.problem(span, format!("there is nothing called '{name}' here"), help)
