@@ -231,6 +231,47 @@ fn slow_provisioning_and_stuck_deletion_are_told() {
 }
 
 #[test]
+fn a_pod_that_crashes_again_and_again_is_told_with_what_was_said_of_it() {
+    let rules = rules();
+    let rule = rules
+        .rule(&"database-pod-crashing".into())
+        .expect("it is there");
+    let Trigger::State { when, .. } = &rule.trigger else {
+        panic!("it is a state");
+    };
+    let pod = |name: &str, reason: &str| {
+        Json::from(
+            json!({"metadata": {"name": name}, "status": {"containerStatuses": [
+                {"name": "log", "state": {"running": {}}},
+                {"name": "db", "state": {"waiting": {"reason": reason}}},
+            ]}}),
+        )
+    };
+    let object = Json::from(database(&json!({})));
+    for (reason, verdict) in [
+        ("CrashLoopBackOff", Verdict::True),
+        ("ContainerCreating", Verdict::False),
+    ] {
+        let pods = vec![pod("orders-0", "PodInitializing"), pod("orders-1", reason)];
+        let related = [("related.pods".into(), pods)];
+        let moment = Moment {
+            now: NOW.parse::<Timestamp>().expect("a time"),
+            object: &object,
+            old: None,
+            change: ChangeKind::Modified,
+            event: None,
+            events: &[],
+            related: &related,
+            namespace: None,
+            late: false,
+        };
+        let mut memo = Memo::default();
+        let judged = Sight::new(&moment, &mut memo).judge(rule, when).verdict;
+        assert_eq!(judged, verdict, "{reason}");
+    }
+}
+
+#[test]
 fn only_the_events_that_matter_are_told() {
     let event = |kind: &str, reason: &str| {
         let event = json!({"type": kind, "reason": reason, "message": "no quota"});

@@ -16,6 +16,7 @@ mod dry_run;
 mod faults;
 mod kinds;
 mod probes;
+mod rbac;
 mod refusals;
 mod scenarios;
 mod stop;

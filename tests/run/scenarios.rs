@@ -81,7 +81,7 @@ async fn status(world: &World, database: &DynamicObject, status: Value) {
 #[tokio::test]
 async fn whatever_is_wrong_with_a_database_is_told_until_all_is_well() {
     let world = World::new("samples").await;
-    world.copy_sample_rules();
+    world.copy_sample_rules().await;
     let wrong = [
         (
             "unready",
@@ -175,7 +175,7 @@ async fn whatever_is_wrong_with_a_database_is_told_until_all_is_well() {
 #[tokio::test]
 async fn a_backup_that_is_overdue_pages_although_nothing_changes_at_that_moment() {
     let world = World::new("backup").await;
-    world.copy_sample_rules();
+    world.copy_sample_rules().await;
     let database = healthy(&world, "orders").await;
     let now = jiff::Timestamp::now().round(jiff::Unit::Second).unwrap();
     status(
@@ -205,7 +205,7 @@ async fn a_backup_that_is_overdue_pages_although_nothing_changes_at_that_moment(
 #[tokio::test]
 async fn an_event_is_told_with_its_message_and_forty_repeats_are_not_forty_messages() {
     let world = World::new("events").await;
-    world.copy_sample_rules();
+    world.copy_sample_rules().await;
     let (orders, carts) = (
         healthy(&world, "orders").await,
         healthy(&world, "carts").await,
@@ -253,7 +253,7 @@ async fn an_event_is_told_with_its_message_and_forty_repeats_are_not_forty_messa
 #[tokio::test]
 async fn an_upgrade_is_told_once_and_never_resolved() {
     let world = World::new("upgrade").await;
-    world.copy_sample_rules();
+    world.copy_sample_rules().await;
     let database = healthy(&world, "orders").await;
     let bridge = world.command().start().await;
     bridge.ready().await;
@@ -284,7 +284,7 @@ async fn an_upgrade_is_told_once_and_never_resolved() {
 #[tokio::test]
 async fn a_change_past_the_deployment_names_who_made_it() {
     let world = World::new("drift").await;
-    world.copy_sample_rules();
+    world.copy_sample_rules().await;
     let deployer = world.objects.acting_as("argocd-controller");
     let manifest = "
 apiVersion: stable.example.com/v1
@@ -317,7 +317,7 @@ spec: {engine: postgres, version: '17.2', storageGB: 100, replicas: 3}
 #[tokio::test]
 async fn a_deletion_that_does_not_end_is_told_and_resolved_when_it_does() {
     let world = World::new("deletion").await;
-    world.copy_sample_rules();
+    world.copy_sample_rules().await;
     let database = healthy(&world, "orders").await;
     let finalizers = |list: Value| json!({"metadata": {"finalizers": list}});
     let guarded = finalizers(json!(["stable.example.com/backup"]));
@@ -348,7 +348,7 @@ async fn a_deletion_that_does_not_end_is_told_and_resolved_when_it_does() {
 #[tokio::test]
 async fn a_failed_database_that_is_deleted_is_resolved_everywhere() {
     let world = World::new("deleted").await;
-    world.copy_sample_rules();
+    world.copy_sample_rules().await;
     let database = healthy(&world, "orders").await;
     let bridge = world
         .command()
@@ -382,4 +382,51 @@ async fn a_failed_database_that_is_deleted_is_resolved_everywhere() {
     let hooks = world.webhook.wait_for(2, SOON).await.unwrap();
     assert_eq!(hooks[1].json()["status"], "resolved");
     heard(&world, 2, "orders has failed").await;
+}
+
+fn crashing() -> Value {
+    json!({"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 5m0s"}})
+}
+
+#[tokio::test]
+async fn a_pod_of_a_database_that_crashes_is_told_of_the_database_with_the_pods_event() {
+    let world = World::new("pods").await;
+    world.copy_sample_rules().await;
+    let (orders, carts) = (
+        healthy(&world, "orders").await,
+        healthy(&world, "carts").await,
+    );
+    let (of_orders, of_carts) = (world.pod(&orders).await, world.pod(&carts).await);
+    let running = json!({"running": {"startedAt": "2026-11-23T12:00:00Z"}});
+    world.container(&of_orders, running.clone()).await;
+    world.container(&of_carts, running.clone()).await;
+    let event = Event {
+        kind: "Warning",
+        reason: "BackOff",
+        message: "Back-off restarting failed container db",
+        count: 12,
+    };
+    world.objects.core_event(&of_orders, event).await.unwrap();
+    let bridge = world
+        .command()
+        .arguments(&["--param", "database-pod-crashing.quiet=1s"])
+        .start()
+        .await;
+    bridge.ready().await;
+    assert!(world.slack.messages().is_empty(), "nothing is wrong yet");
+
+    world.container(&of_orders, crashing()).await;
+    let words = format!("{}/orders: orders-0 is crashing", world.namespace);
+    let texts = heard(&world, 1, &words).await;
+    assert!(
+        texts[0].contains("Back-off restarting failed container db"),
+        "{}",
+        texts[0]
+    );
+    let pages = world.pagerduty.wait_for(1, SOON).await.unwrap();
+    assert!(pages[0].summary().contains("orders-0 is crashing"));
+    world.objects.delete(&of_orders).await.unwrap();
+    let texts = heard(&world, 2, &words).await;
+    assert!(texts[1].contains("✅"), "{}", texts[1]);
+    assert!(said(&world, "carts").is_empty());
 }

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use bellwether_testkit::receivers::{PagerDuty, Slack, Webhook};
 use bellwether_testkit::{Cluster, Objects, User};
+use kube::ResourceExt as _;
 use kube::api::DynamicObject;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::bridge::Command;
 
@@ -32,23 +33,20 @@ impl World {
 
     /// The same on a cluster that the test has for itself.
     pub async fn on(cluster: &'static Cluster, prefix: &str) -> Self {
+        let world = Self::without_rights(cluster, prefix).await;
+        let role = fs::read_to_string(root().join("deploy/base/clusterrole.yaml")).unwrap();
+        world.objects.apply("", &role).await.unwrap();
+        world.bind("ClusterRole", "bellwether", "").await;
+        world
+    }
+
+    /// The same with a user who may do nothing.
+    pub async fn without_rights(cluster: &'static Cluster, prefix: &str) -> Self {
         let namespace = cluster.namespace(prefix).await.unwrap();
         let user = cluster.user(&namespace).unwrap();
         let objects = Objects::new(cluster.admin().client().await.unwrap());
-        for file in ["crds/databaseinstance.yaml", "deploy/base/clusterrole.yaml"] {
-            let text = fs::read_to_string(root().join(file)).unwrap();
-            objects.apply("", &text).await.unwrap();
-        }
-        let binding = format!(
-            "
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRoleBinding
-metadata: {{name: {namespace}}}
-roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: bellwether}}
-subjects: [{{apiGroup: rbac.authorization.k8s.io, kind: User, name: {namespace}}}]
-"
-        );
-        objects.apply("", &binding).await.unwrap();
+        let text = fs::read_to_string(root().join("crds/databaseinstance.yaml")).unwrap();
+        objects.apply("", &text).await.unwrap();
         Self {
             cluster,
             objects,
@@ -58,6 +56,48 @@ subjects: [{{apiGroup: rbac.authorization.k8s.io, kind: User, name: {namespace}}
             slack: Slack::start().await.unwrap(),
             pagerduty: PagerDuty::start().await.unwrap(),
             webhook: Webhook::start().await.unwrap(),
+        }
+    }
+
+    /// Gives the world's user a role: in a namespace, or everywhere.
+    async fn bind(&self, kind: &str, role: &str, namespace: &str) {
+        let user = &self.namespace;
+        let binding = format!(
+            "
+apiVersion: rbac.authorization.k8s.io/v1
+kind: {kind}Binding
+metadata: {{name: {role}-{user}}}
+roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: {kind}, name: {role}}}
+subjects: [{{apiGroup: rbac.authorization.k8s.io, kind: User, name: {user}}}]
+"
+        );
+        self.objects.apply(namespace, &binding).await.unwrap();
+    }
+
+    /// What `rbac` prints for the world's rules, asking the cluster.
+    pub fn rbac(&self) -> String {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_bellwether"));
+        let kubeconfig = self.cluster.admin().kubeconfig().unwrap();
+        command
+            .env_clear()
+            .args(["rbac", "--name", &self.namespace])
+            .args(["--namespace", &self.namespace])
+            .arg("--rules")
+            .arg(self.rules())
+            .arg("--kubeconfig")
+            .arg(kubeconfig);
+        let output = command.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{said}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Gives the world's user all of it.
+    pub async fn grant(&self, roles: &str) {
+        for role in self.objects.apply("", roles).await.unwrap() {
+            let kind = role.types.as_ref().unwrap().kind.clone();
+            let namespace = role.metadata.namespace.unwrap_or_default();
+            self.bind(&kind, &self.namespace, &namespace).await;
         }
     }
 
@@ -109,7 +149,7 @@ spec:
 
     /// The rules of `rules/`, watching this namespace only, and receivers of the names that they
     /// notify. Each alert is a message of its own, so that a test can tell them apart.
-    pub fn copy_sample_rules(&self) {
+    pub async fn copy_sample_rules(&self) {
         let mut text = String::new();
         for entry in fs::read_dir(root().join("rules")).unwrap() {
             let path = entry.unwrap().path();
@@ -152,6 +192,8 @@ spec:
         );
         text += &receivers;
         fs::write(self.rules(), text).unwrap();
+        // They read more than the rules of `deploy/base` do.
+        self.grant(&self.rbac()).await;
     }
 
     pub fn rules(&self) -> PathBuf {
@@ -202,10 +244,63 @@ spec: {{engine: postgres, version: '17.2', storageGB: 10}}
         applied.remove(0)
     }
 
+    /// A Pod of a database, through the `StatefulSet` that its operator would make.
+    pub async fn pod(&self, database: &DynamicObject) -> DynamicObject {
+        let name = database.name_any();
+        let set = format!(
+            "
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {{name: {name}, {owner}}}
+spec:
+  serviceName: {name}
+  selector: {{matchLabels: {{app: {name}}}}}
+  template:
+    metadata: {{labels: {{app: {name}}}}}
+    spec: {{containers: [{{name: db, image: db}}]}}
+",
+            owner = owned_by(database)
+        );
+        let mut set = self.objects.apply(&self.namespace, &set).await.unwrap();
+        let pod = format!(
+            "
+apiVersion: v1
+kind: Pod
+metadata: {{name: {name}-0, {owner}}}
+spec: {{containers: [{{name: db, image: db}}]}}
+",
+            owner = owned_by(&set.remove(0))
+        );
+        let mut pod = self.objects.apply(&self.namespace, &pod).await.unwrap();
+        pod.remove(0)
+    }
+
+    /// The Pod's container is in this state.
+    pub async fn container(&self, pod: &DynamicObject, state: Value) {
+        let container = json!({
+            "name": "db", "image": "db", "imageID": "db", "ready": false, "restartCount": 7,
+            "state": state,
+        });
+        let status = json!({"phase": "Running", "containerStatuses": [container]});
+        self.objects.patch_status(pod, status).await.unwrap();
+    }
+
     pub async fn phase(&self, database: &DynamicObject, phase: &str) {
         let status = json!({ "phase": phase });
         self.objects.patch_status(database, status).await.unwrap();
     }
+}
+
+/// A reference to an owner, as it stands in the metadata of what it owns.
+fn owned_by(owner: &DynamicObject) -> String {
+    let types = owner.types.as_ref().unwrap();
+    format!(
+        "ownerReferences: [{{apiVersion: {}, kind: {}, name: {}, uid: {}, controller: true}}]",
+        types.api_version,
+        types.kind,
+        owner.name_any(),
+        owner.uid().unwrap()
+    )
 }
 
 pub fn root() -> &'static Path {
