@@ -28,7 +28,7 @@ kube-system; nothing else. Rules that watch some namespaces need no more than Ro
 watched in the whole cluster. What every authenticated user may see anyway (discovery and schemas,
 `system:discovery`) is not in them.";
 
-/// Print the least ClusterRole and Roles under which these rules run
+/// Print the least roles under which these rules run, for kubectl apply
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Rbac {

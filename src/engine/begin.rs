@@ -1,12 +1,66 @@
 //! Which rules may act: nothing acts before all that it reads has been listed, nor on what may not be
 //! believed.
 
-use super::Engine;
+use std::collections::BTreeSet;
+
+use super::decide::Pass;
 use super::join::Reader;
-use super::stream::Health;
-use crate::names::SourceKey;
+use super::stream::{Health, Waiting};
+use super::{Effects, Engine};
+use crate::names::{SourceKey, Uid};
+use crate::transition::{ChangeKind, Transition};
 
 impl Engine {
+    /// Lets rules begin whose last stream has listed: everything that was found while they waited is
+    /// one transition an object. `listed`: a stream that listed for the first time; its objects are
+    /// written down.
+    pub(super) fn begin(&mut self, listed: Option<usize>, effects: &mut Effects) {
+        let mut begun = BTreeSet::new();
+        for at in 0..self.streams.len() {
+            let positions = self.newly_begun(at);
+            begun.extend(positions.iter().map(|position| (at, *position)));
+            if positions.is_empty() && listed != Some(at) {
+                continue;
+            }
+            let waiting = std::mem::take(&mut self.streams[at].waiting);
+            for (uid, waiting) in &waiting {
+                let Some(transition) = self.caught_up(at, *uid, waiting) else {
+                    continue;
+                };
+                let before = effects.len();
+                let pass = Pass::first(waiting.baseline);
+                self.decide_for(at, &positions, &transition, pass, effects);
+                if effects.len() > before || transition.change == ChangeKind::Deleted {
+                    self.write_object(at, *uid, effects);
+                } else {
+                    self.write_later(at, *uid);
+                }
+            }
+            if !self.all_have_begun(at) {
+                self.streams[at].waiting = waiting;
+            }
+        }
+        self.bring_late_events(&begun, effects);
+    }
+
+    /// The one transition that stands for all that happened while a rule waited.
+    fn caught_up(&self, at: usize, uid: Uid, waiting: &Waiting) -> Option<Transition> {
+        let late = !waiting.baseline;
+        let transition = match (&waiting.gone, self.streams[at].objects.get(uid)) {
+            (Some(gone), None) => {
+                // What came and went unseen is not invented.
+                waiting.old.as_ref()?;
+                Transition {
+                    left_selection: gone.left_selection,
+                    ..Transition::deleted(uid, gone.last.clone())
+                }
+            }
+            (_, Some(object)) => Transition::seen(uid, waiting.old.clone(), object),
+            (None, None) => return None,
+        };
+        Some(Transition { late, ..transition })
+    }
+
     /// Whether all that a rule reads has been listed.
     pub(super) fn has_begun(&self, (stream, position): Reader) -> bool {
         self.streams[stream].begun.get(position) == Some(&true)
@@ -26,7 +80,7 @@ impl Engine {
     }
 
     /// The rules of a stream, by position, that may act since now: nobody was told of them before.
-    pub(super) fn newly_begun(&mut self, stream: usize) -> Vec<usize> {
+    fn newly_begun(&mut self, stream: usize) -> Vec<usize> {
         let positions = 0..self.rules.sources[stream].rules.len();
         let newly: Vec<usize> = positions
             .filter(|position| !self.streams[stream].begun[*position])

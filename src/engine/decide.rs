@@ -11,10 +11,9 @@ use crate::alert::{Alert, Ending, Subject};
 use crate::cel::{Json, Program};
 use crate::config::{OnDelete, OnStartup};
 use crate::decision::{About, Reason};
-use crate::evaluate::moment::{Surroundings, in_language};
+use crate::evaluate::moment::Surroundings;
 use crate::evaluate::{Moment, Occasion, Rule, Sight, Trigger, Verdict};
 use crate::names::{ObjectRef, SourceKey, Uid};
-use crate::transition::events::expiry;
 use crate::transition::{ChangeKind, Transition, object_ref};
 
 /// On what occasion rules look at an object.
@@ -231,19 +230,6 @@ impl Engine {
                 .filter(|at| self.rules.rules[watched.rules[*at]].reads_events)
                 .collect(),
             _ => (0..watched.rules.len()).collect(),
-        }
-    }
-
-    fn events_around(&self, transition: &Transition, reads_events: bool) -> Surroundings {
-        if !reads_events {
-            return Surroundings::default();
-        }
-        let events = self.events.of(self.now, transition.uid, &transition.object);
-        Surroundings {
-            event: transition.event.as_ref().map(|event| event.to_json()),
-            expires: events.last().and_then(|oldest| expiry(oldest)),
-            events: in_language(&events),
-            ..Surroundings::default()
         }
     }
 

@@ -11,7 +11,7 @@ use super::decide::Pass;
 use super::{Effects, Engine};
 use crate::cel::{Json, Map};
 use crate::evaluate::moment::{Surroundings, in_language};
-use crate::evaluate::{Join, Rule};
+use crate::evaluate::{Join, Relation, Rule};
 use crate::names::Uid;
 use crate::transition::events::expiry;
 use crate::transition::ownership::owners;
@@ -23,6 +23,13 @@ pub(super) type Reader = (usize, usize);
 
 /// Which rules, by position, are to look at which objects of which streams.
 pub(super) type Looks = BTreeMap<(usize, Uid), BTreeSet<usize>>;
+
+/// An object that others may read: in which stream it is, and how it was and is.
+struct Joined<'a> {
+    at: usize,
+    uid: Uid,
+    states: [Option<&'a Arc<Json>>; 2],
+}
 
 impl Engine {
     /// What a rule sees around an object of its own.
@@ -56,6 +63,24 @@ impl Engine {
             events: in_language(&events),
             related,
             namespace: self.namespace_object(joins.namespaces, object),
+        }
+    }
+
+    /// The same for rules that read nothing but their own objects and Events.
+    pub(super) fn events_around(
+        &self,
+        transition: &Transition,
+        reads_events: bool,
+    ) -> Surroundings {
+        if !reads_events {
+            return Surroundings::default();
+        }
+        let events = self.events.of(self.now, transition.uid, &transition.object);
+        Surroundings {
+            event: transition.event.as_ref().map(|event| event.to_json()),
+            expires: events.last().and_then(|oldest| expiry(oldest)),
+            events: in_language(&events),
+            ..Surroundings::default()
         }
     }
 
@@ -138,17 +163,18 @@ impl Engine {
         &mut self,
         at: usize,
         uid: Uid,
-        [old, new]: [Option<&Arc<Json>>; 2],
+        states: [Option<&Arc<Json>>; 2],
         effects: &mut Effects,
     ) {
         let rules = self.rules.clone();
         let joined_by = &rules.sources[at].joined_by;
-        let same = matches!((old, new), (Some(old), Some(new)) if Arc::ptr_eq(old, new));
+        let same = matches!(states, [Some(old), Some(new)] if Arc::ptr_eq(old, new));
         if joined_by.is_empty() || same {
             return;
         }
+        let change = Joined { at, uid, states };
         let mut looks = Looks::new();
-        let mut news: Vec<(Looks, Vec<Arc<KubernetesEvent>>)> = Vec::new();
+        let mut told = Vec::new();
         for &reader in joined_by {
             if !self.has_begun(reader) {
                 continue;
@@ -156,71 +182,77 @@ impl Engine {
             let rule = &rules.rules[rules.sources[reader.0].rules[reader.1]];
             let joins = &rules.sources[reader.0].joins[reader.1];
             if joins.namespaces == Some(at) {
-                self.of_namespace(reader, rule, [old, new], &mut looks);
+                self.of_namespace(reader, rule, &change, &mut looks);
             }
             for (join, relation) in joins.relations.iter().zip(&rule.relations) {
-                if !join.streams().any(|stream| stream == at) {
-                    continue;
-                }
-                let [before, after] = [old, new]
-                    .map(|object| object.map(|object| self.above(reader.0, join, uid, object)))
-                    .map(Option::unwrap_or_default);
-                let read = rule.concern_of(&relation.reads);
-                let changed = match (old, new) {
-                    (Some(old), Some(new)) => join.target == at && read.changed(old, new),
-                    _ => true,
-                };
-                let concerned: Vec<Uid> = if changed {
-                    before.union(&after).copied().collect()
-                } else {
-                    before.symmetric_difference(&after).copied().collect()
-                };
-                for owner in concerned {
-                    looks.entry((reader.0, owner)).or_default().insert(reader.1);
-                }
-                let gained: BTreeSet<Uid> = after.difference(&before).copied().collect();
-                if let Some(new) = new.filter(|_| rule.reads_events && !gained.is_empty()) {
-                    let found = self.looks_at(reader, &gained);
-                    news.push((found, self.earlier_events(at, join, uid, new)));
+                if join.streams().any(|stream| stream == at) {
+                    let gained = self.of_owners(reader, join, rule, relation, &change, &mut looks);
+                    if rule.reads_events && !gained.is_empty() {
+                        told.push((gained, self.earlier_events(join, &change)));
+                    }
                 }
             }
         }
         self.look_at(&looks, None, effects);
-        for (looks, events) in news {
+        for (looks, events) in told {
             for event in events {
                 self.look_at(&looks, Some(&(event, false)), effects);
             }
         }
     }
 
-    /// The first Events of a related object may arrive before it is known whose it is. Oldest first.
-    fn earlier_events(
+    /// The owners of a related object, or of what stands between, that changed. Gives the looks at
+    /// those to which it was not related before.
+    fn of_owners(
         &self,
-        at: usize,
+        reader: Reader,
         join: &Join,
-        uid: Uid,
-        object: &Json,
-    ) -> Vec<Arc<KubernetesEvent>> {
-        let mut below = self.below(join, uid, namespace(object));
-        if at != join.target && !join.between.contains(&at) {
-            return Vec::new();
+        rule: &Rule,
+        relation: &Relation,
+        change: &Joined<'_>,
+        looks: &mut Looks,
+    ) -> Looks {
+        let above = |object: &Arc<Json>| self.above(reader.0, join, change.uid, object);
+        let [before, after] = change
+            .states
+            .map(|object| object.map(above).unwrap_or_default());
+        let differs = match change.states {
+            [Some(old), Some(new)] => {
+                let read = rule.concern_of(&relation.reads);
+                join.target == change.at && read.changed(old, new)
+            }
+            _ => true,
+        };
+        for owner in before.union(&after) {
+            if differs || before.contains(owner) != after.contains(owner) {
+                let positions = looks.entry((reader.0, *owner)).or_default();
+                positions.insert(reader.1);
+            }
         }
-        if at == join.target {
-            below.insert(uid);
+        let gained = after.difference(&before);
+        gained
+            .map(|owner| ((reader.0, *owner), BTreeSet::from([reader.1])))
+            .collect()
+    }
+
+    /// The first Events of a related object may arrive before it is known whose it is. Oldest first.
+    fn earlier_events(&self, join: &Join, change: &Joined<'_>) -> Vec<Arc<KubernetesEvent>> {
+        let [_, Some(object)] = change.states else {
+            return Vec::new();
+        };
+        let mut related = BTreeSet::new();
+        if join.between.contains(&change.at) {
+            related = self.below(join, change.uid, namespace(object));
+        }
+        if join.target == change.at {
+            related.insert(change.uid);
         }
         let target = &self.streams[join.target].objects;
         let of = |uid: Uid| Some(self.events.of(self.now, uid, &*target.get(uid)?));
-        let events = below.into_iter().filter_map(of);
+        let events = related.into_iter().filter_map(of);
         let mut events: Vec<Arc<KubernetesEvent>> = events.flatten().collect();
         events.sort_by_key(|event| event.last_seen);
         events
-    }
-
-    fn looks_at(&self, (stream, position): Reader, objects: &BTreeSet<Uid>) -> Looks {
-        let objects = objects.iter();
-        objects
-            .map(|uid| ((stream, *uid), BTreeSet::from([position])))
-            .collect()
     }
 
     /// The objects in a Namespace that changed, came or went.
@@ -228,10 +260,11 @@ impl Engine {
         &self,
         (stream, position): Reader,
         rule: &Rule,
-        [old, new]: [Option<&Arc<Json>>; 2],
+        change: &Joined<'_>,
         looks: &mut Looks,
     ) {
         let Some(reads) = &rule.namespace else { return };
+        let [old, new] = change.states;
         let changed = match (old, new) {
             (Some(old), Some(new)) => rule.concern_of(reads).changed(old, new),
             _ => true,
@@ -293,6 +326,6 @@ fn namespace(object: &Json) -> &str {
 }
 
 /// Whether an owner in this namespace, or in none, may own what is in that one.
-fn may_own(owner: &str, owned: &str) -> bool {
-    owner.is_empty() || owner == owned
+fn may_own(owner: &str, other: &str) -> bool {
+    owner.is_empty() || owner == other
 }

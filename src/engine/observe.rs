@@ -237,56 +237,6 @@ impl Engine {
         self.resume();
     }
 
-    /// Lets rules begin whose last stream has listed: everything that was found while they waited is
-    /// one transition an object. `listed`: a stream that listed for the first time; its objects are
-    /// written down.
-    fn begin(&mut self, listed: Option<usize>, effects: &mut Effects) {
-        let mut begun = BTreeSet::new();
-        for at in 0..self.streams.len() {
-            let positions = self.newly_begun(at);
-            begun.extend(positions.iter().map(|position| (at, *position)));
-            if positions.is_empty() && listed != Some(at) {
-                continue;
-            }
-            let waiting = std::mem::take(&mut self.streams[at].waiting);
-            for (uid, waiting) in &waiting {
-                let Some(transition) = self.caught_up(at, *uid, waiting) else {
-                    continue;
-                };
-                let before = effects.len();
-                let pass = Pass::first(waiting.baseline);
-                self.decide_for(at, &positions, &transition, pass, effects);
-                if effects.len() > before || transition.change == ChangeKind::Deleted {
-                    self.write_object(at, *uid, effects);
-                } else {
-                    self.write_later(at, *uid);
-                }
-            }
-            if !self.all_have_begun(at) {
-                self.streams[at].waiting = waiting;
-            }
-        }
-        self.bring_late_events(&begun, effects);
-    }
-
-    /// The one transition that stands for all that happened while a rule waited.
-    pub(super) fn caught_up(&self, at: usize, uid: Uid, waiting: &Waiting) -> Option<Transition> {
-        let late = !waiting.baseline;
-        let transition = match (&waiting.gone, self.streams[at].objects.get(uid)) {
-            (Some(gone), None) => {
-                // What came and went unseen is not invented.
-                waiting.old.as_ref()?;
-                Transition {
-                    left_selection: gone.left_selection,
-                    ..Transition::deleted(uid, gone.last.clone())
-                }
-            }
-            (_, Some(object)) => Transition::seen(uid, waiting.old.clone(), object),
-            (None, None) => return None,
-        };
-        Some(Transition { late, ..transition })
-    }
-
     fn observe_events(&mut self, signal: Signal, effects: &mut Effects) {
         match signal {
             Signal::ListBegan => {
@@ -417,7 +367,7 @@ impl Engine {
     }
 
     /// Events that arrived before these rules could begin, in the order of their arrival.
-    fn bring_late_events(&mut self, begun: &BTreeSet<Reader>, effects: &mut Effects) {
+    pub(super) fn bring_late_events(&mut self, begun: &BTreeSet<Reader>, effects: &mut Effects) {
         if begun.is_empty() {
             return;
         }

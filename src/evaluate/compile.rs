@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use super::moment::{SHARED, SHARED_BY_ALL};
-use super::relation::{Kind as ObjectKind, name_of};
+use super::relation::name_of;
 use super::types::of_names;
 use super::{Occasion, Reads, Relation, Rule, RuleSet, Texts, Trigger, View};
 use crate::cel::{Env, Json, Kind, PathSet, Problem, Program, Terms, Type, Types};
@@ -187,8 +187,13 @@ impl<'a> Compiler<'a> {
                 .iter()
                 .chain(&others)
                 .any(|program| reads(program, "event") || reads(program, "events"));
-        let relations = self.relations(&conditions, &others, &shown_related, reads_events);
-        let namespace = namespace_reads(&conditions, &others);
+        let relations = Relation::of(
+            self.document,
+            [&conditions, &others],
+            &shown_related,
+            reads_events,
+        );
+        let namespace = Reads::of_namespace([&conditions, &others]);
         Some(Rule {
             name: self.document.name.clone(),
             hold: signed(self.document.held_for()),
@@ -212,29 +217,6 @@ impl<'a> Compiler<'a> {
             namespace,
             trigger,
         })
-    }
-
-    /// The lists of `related` that something reads; with Events, all of them.
-    fn relations(
-        &self,
-        conditions: &[&Program],
-        others: &[&Program],
-        shown: &PathSet,
-        reads_events: bool,
-    ) -> Vec<Relation> {
-        let watch = &self.document.spec.watch;
-        let watched = ObjectKind::new(&watch.api_version, &watch.kind);
-        let related = self.document.spec.related.iter();
-        let related = related.map(|one| (one, shown.field(&one.name)));
-        let read = related.filter(|(one, shown)| {
-            let name = name_of(one);
-            let programs = conditions.iter().chain(others);
-            reads_events
-                || *shown != PathSet::none()
-                || programs.into_iter().any(|p| reads(p, &name))
-        });
-        read.map(|(one, shown)| Relation::new(one, &watched, [conditions, others], &shown))
-            .collect()
     }
 
     fn trigger(&mut self) -> Option<Trigger> {
@@ -411,24 +393,6 @@ fn object_paths<'p>(programs: impl Iterator<Item = &'p Program>) -> PathSet {
         .flat_map(|program| [program.reads("object"), program.reads("oldObject")])
         .flatten()
         .fold(PathSet::none(), |all, paths| all.union(paths))
-}
-
-/// What is read of the Namespace; `None` if nothing is.
-fn namespace_reads(conditions: &[&Program], others: &[&Program]) -> Option<Reads> {
-    const NAME: &str = "namespaceObject";
-    let union = |programs: &[&Program]| {
-        let reads = programs.iter().filter_map(|program| program.reads(NAME));
-        reads.fold(PathSet::none(), |all, paths| all.union(paths))
-    };
-    let mut programs = conditions.iter().chain(others);
-    programs.any(|program| reads(program, NAME)).then(|| {
-        let watches = union(conditions);
-        Reads {
-            keeps: watches.union(&union(others)),
-            watches,
-            decide: conditions.iter().any(|program| reads(program, NAME)),
-        }
-    })
 }
 
 /// Where a name stands in a source, for underlining; the whole source where a variable reads it.

@@ -35,18 +35,12 @@ pub struct Relation {
     pub reads: Reads,
 }
 
-/// What Kubernetes' own controllers put between an owner and what it is for.
-const KNOWN: [((&str, &str), &[(&str, &str)], (&str, &str)); 2] = [
-    (
-        ("apps/v1", "Deployment"),
-        &[("apps/v1", "ReplicaSet")],
-        ("v1", "Pod"),
-    ),
-    (
-        ("batch/v1", "CronJob"),
-        &[("batch/v1", "Job")],
-        ("v1", "Pod"),
-    ),
+const NAMESPACE: &str = "namespaceObject";
+
+/// What Kubernetes' own controllers put between an owner and its Pods: the owner, and what.
+const BETWEEN_PODS: [[(&str, &str); 2]; 2] = [
+    [("apps/v1", "Deployment"), ("apps/v1", "ReplicaSet")],
+    [("batch/v1", "CronJob"), ("batch/v1", "Job")],
 ];
 
 impl Kind {
@@ -63,25 +57,65 @@ impl Kind {
     }
 }
 
+impl Reads {
+    /// What a rule reads of its objects' Namespaces; `None` if nothing is.
+    pub(super) fn of_namespace([conditions, others]: [&[&Program]; 2]) -> Option<Self> {
+        let reads = |programs: &[&Program]| {
+            let reads = programs
+                .iter()
+                .filter_map(|program| program.reads(NAMESPACE));
+            reads.cloned().reduce(|all, paths| all.union(&paths))
+        };
+        let (watches, others) = (reads(conditions), reads(others));
+        let decide = watches.is_some();
+        let all = watches.iter().chain(&others);
+        let keeps = all.cloned().reduce(|all, paths| all.union(&paths))?;
+        Some(Self {
+            watches: watches.unwrap_or_default(),
+            keeps,
+            decide,
+        })
+    }
+}
+
 impl Relation {
-    /// The entry of a rule on objects of this kind. `conditions`, `others`: the rule's expressions;
-    /// `shown`: what its templates read of the list.
-    pub(super) fn new(
+    /// The lists of `related` that something reads; if the rule reads Events, all of them.
+    /// `conditions`, `others`: its expressions; `shown`: what its templates read of `related`.
+    pub(super) fn of(
+        document: &config::Rule,
+        programs: [&[&Program]; 2],
+        shown: &PathSet,
+        reads_events: bool,
+    ) -> Vec<Self> {
+        let watch = &document.spec.watch;
+        let watched = Kind::new(&watch.api_version, &watch.kind);
+        let related = document.spec.related.iter();
+        let related = related.map(|one| (one, shown.field(&one.name)));
+        let read = related.filter(|(one, shown)| {
+            let name = name_of(one);
+            let mut all = programs.iter().copied().flatten();
+            reads_events
+                || *shown != PathSet::none()
+                || all.any(|program| program.reads(&name).is_some())
+        });
+        read.map(|(one, shown)| Self::new(one, &watched, programs, &shown))
+            .collect()
+    }
+
+    /// The entry of a rule on objects of this kind.
+    fn new(
         document: &config::Related,
-        watched: &Kind,
+        of: &Kind,
         [conditions, others]: [&[&Program]; 2],
         shown: &PathSet,
     ) -> Self {
         let name = name_of(document);
         let target = Kind::new(&document.api_version, &document.kind);
         let mut between: Vec<Kind> = document.via.iter().filter_map(|via| parsed(via)).collect();
-        for (owner, known, owned) in KNOWN {
-            let owns = [watched]
-                .into_iter()
-                .chain(&between)
-                .any(|kind| kind.is(owner));
-            if owns && target.is(owned) {
-                between.extend(known.iter().map(|(version, kind)| Kind::new(version, kind)));
+        for [owner, known] in BETWEEN_PODS {
+            let owns = [of].into_iter().chain(&between).any(|kind| kind.is(owner));
+            if owns && target.is(("v1", "Pod")) {
+                between.push(Kind::new(known.0, known.1));
             }
         }
         between.sort();

@@ -4,17 +4,15 @@
 //! `ClusterRole`, a `Role` for each namespace that is asked by itself, and bindings if it is said
 //! for whom, as YAML. A test on a real cluster runs the bridge with nothing else.
 
+mod role;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::{self, Display, Formatter};
 
 use super::Loaded;
 use crate::config::{Credential, Receiver};
 use crate::deliver::credentials;
 use crate::evaluate::{RuleSet, WatchedSource};
 use crate::watch::Source;
-
-/// No comment names more rules.
-const NAMED: usize = 3;
 
 /// What a role calls the objects of a kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -167,21 +165,6 @@ impl Rights {
         }
         self.grants.retain(|_, grants| !grants.is_empty());
     }
-
-    /// The manifests: roles of this name, and their bindings if it is said for whom.
-    #[must_use]
-    pub fn manifests(&self, name: &str, account: Option<&ServiceAccount>) -> String {
-        let roles = self.grants.iter().map(|(namespace, grants)| Role {
-            name,
-            namespace: namespace.as_deref(),
-            grants,
-        });
-        let documents = roles.flat_map(|role| {
-            let binding = account.map(|account| role.binding(account));
-            std::iter::once(role.to_string()).chain(binding)
-        });
-        documents.collect::<Vec<_>>().join("---\n")
-    }
 }
 
 /// Whether a receiver's credentials are in Secrets of the cluster.
@@ -198,95 +181,6 @@ fn secrets_of(receiver: &Receiver) -> impl Iterator<Item = String> {
     })
 }
 
-struct Role<'a> {
-    name: &'a str,
-    namespace: Option<&'a str>,
-    grants: &'a BTreeMap<Asked, Why>,
-}
-
-impl Role<'_> {
-    fn kind(&self) -> &'static str {
-        match self.namespace {
-            None => "ClusterRole",
-            Some(_) => "Role",
-        }
-    }
-
-    fn metadata(&self) -> String {
-        match self.namespace {
-            None => format!("{{name: {}}}", quoted(self.name)),
-            Some(namespace) => {
-                format!(
-                    "{{name: {}, namespace: {}}}",
-                    quoted(self.name),
-                    quoted(namespace)
-                )
-            }
-        }
-    }
-
-    fn binding(&self, account: &ServiceAccount) -> String {
-        format!(
-            "apiVersion: rbac.authorization.k8s.io/v1\nkind: {kind}Binding\nmetadata: {metadata}\n\
-             roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: {kind}, name: {name}}}\n\
-             subjects:\n  - {{kind: ServiceAccount, namespace: {namespace}, name: {account}}}\n",
-            kind = self.kind(),
-            metadata = self.metadata(),
-            name = quoted(self.name),
-            namespace = quoted(&account.namespace),
-            account = quoted(&account.name),
-        )
-    }
-}
-
-impl Display for Role<'_> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        writeln!(f, "apiVersion: rbac.authorization.k8s.io/v1")?;
-        writeln!(
-            f,
-            "kind: {}\nmetadata: {}\nrules:",
-            self.kind(),
-            self.metadata()
-        )?;
-        for (asked, why) in self.grants {
-            for line in why.lines() {
-                writeln!(f, "  # {line}")?;
-            }
-            writeln!(f, "  - apiGroups: {}", list(&asked.groups))?;
-            write!(f, "    resources: [{}]", quoted(&asked.resource))?;
-            if why.guessed {
-                write!(f, "  # guessed: `kubectl api-resources` knows")?;
-            }
-            writeln!(f)?;
-            if !asked.names.is_empty() {
-                writeln!(f, "    resourceNames: {}", list(&asked.names))?;
-            }
-            writeln!(f, "    verbs: [{}]", asked.verbs.join(", "))?;
-        }
-        Ok(())
-    }
-}
-
-impl Why {
-    fn lines(&self) -> Vec<String> {
-        let by = |what: &str, names: &BTreeSet<String>| {
-            (!names.is_empty()).then(|| format!("{what} by {}", named(names)))
-        };
-        let rules = [by("watched", &self.watched_by), by("read", &self.read_by)];
-        let rules = rules.into_iter().flatten();
-        rules.chain(self.said.iter().cloned()).collect()
-    }
-}
-
-fn named(names: &BTreeSet<String>) -> String {
-    let more = names.len().saturating_sub(NAMED);
-    let shown: Vec<&str> = names.iter().take(NAMED).map(String::as_str).collect();
-    match more {
-        0 => shown.join(", "),
-        more => format!("{} and {more} more", shown.join(", ")),
-    }
-}
-
 fn group(api_version: &str) -> String {
     let group = api_version.split_once('/');
     group.map_or(String::new(), |(group, _)| group.to_owned())
@@ -300,23 +194,6 @@ fn only_name(source: &Source) -> Option<String> {
         let name = name.trim_start_matches('=').trim();
         (path.trim() == "metadata.name" && !name.is_empty()).then(|| name.to_owned())
     })
-}
-
-fn list(texts: &[String]) -> String {
-    let texts: Vec<String> = texts.iter().map(|text| quoted(text)).collect();
-    format!("[{}]", texts.join(", "))
-}
-
-/// As YAML takes it: in quotes where it is not letters, digits, dots and dashes alone, or would be
-/// something else than text.
-fn quoted(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || c == '.' || c == '-';
-    let first = text.starts_with(|c: char| c.is_ascii_alphabetic());
-    let word = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"];
-    if first && text.chars().all(plain) && !word.contains(&&*text.to_ascii_lowercase()) {
-        return text.to_owned();
-    }
-    serde_json::Value::from(text).to_string()
 }
 
 /// The plural that Kubernetes itself would guess; it is right for all built-in kinds.
@@ -344,207 +221,4 @@ pub fn guess(source: &Source) -> Plural {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::setup::{Files, load};
-
-    fn manifests(rules: &str, account: Option<&ServiceAccount>) -> String {
-        let folder = tempfile::tempdir().expect("a folder");
-        let file = folder.path().join("rules.yaml");
-        std::fs::write(&file, rules).expect("writable");
-        let files = Files {
-            rules: vec![file],
-            ..Files::default()
-        };
-        let loaded = load(&files).unwrap_or_else(|problems| panic!("{}", problems.human(false)));
-        Rights::of(&loaded, "own", &guess).manifests("bellwether", account)
-    }
-
-    fn rule(name: &str, watch: &str, spec: &str) -> String {
-        format!(
-            "apiVersion: bellwether.dev/v1alpha1\nkind: Rule\nmetadata: {{name: {name}}}\n\
-             spec:\n  watch: {{{watch}}}\n  {spec}\n---\n"
-        )
-    }
-
-    const RECEIVER: &str = "apiVersion: bellwether.dev/v1alpha1\nkind: Receiver\nmetadata: {name: chat}\n\
-                            spec: {slack: {webhookUrl: {secretKeyRef: {name: slack, key: url}}}}\n";
-    const DATABASE: &str = "apiVersion: stable.example.com/v1, kind: DatabaseInstance";
-    const CRASHING: &str = "related: [{name: pods, apiVersion: v1, kind: Pod, via: [apps/v1/StatefulSet]}]\n  \
-                            when: related.pods.exists(pod, pod.status.phase == 'Failed')";
-
-    #[test]
-    fn rules_need_what_they_watch_what_they_join_and_their_events() {
-        let everywhere = rule("crashing", DATABASE, CRASHING);
-        let told = rule("told", DATABASE, "\"on\": event.type == 'Warning'");
-        let node = rule(
-            "node",
-            "apiVersion: v1, kind: Node, fieldSelector: metadata.name=main",
-            "when: object.spec.unschedulable",
-        );
-        insta::assert_snapshot!(manifests(&format!("{everywhere}{told}{node}{RECEIVER}"), None), @r#"
-        apiVersion: rbac.authorization.k8s.io/v1
-        kind: ClusterRole
-        metadata: {name: bellwether}
-        rules:
-          # its UID tells this cluster from every other: a state file of another one is refused
-          - apiGroups: [""]
-            resources: [namespaces]
-            resourceNames: [kube-system]
-            verbs: [get]
-          # watched by node
-          - apiGroups: [""]
-            resources: [nodes]
-            resourceNames: [main]
-            verbs: [list, watch]
-          # read by crashing
-          - apiGroups: [""]
-            resources: [pods]
-            verbs: [list, watch]
-          # read by crashing
-          - apiGroups: [apps]
-            resources: [statefulsets]
-            verbs: [list, watch]
-          # read by told
-          # a server without events.k8s.io has them in the core group
-          - apiGroups: [events.k8s.io, ""]
-            resources: [events]
-            verbs: [list, watch]
-          # watched by crashing, told
-          - apiGroups: [stable.example.com]
-            resources: [databaseinstances]  # guessed: `kubectl api-resources` knows
-            verbs: [list, watch]
-        ---
-        apiVersion: rbac.authorization.k8s.io/v1
-        kind: Role
-        metadata: {name: bellwether, namespace: own}
-        rules:
-          # a credential of receiver chat
-          - apiGroups: [""]
-            resources: [secrets]
-            resourceNames: [slack]
-            verbs: [get]
-        "#);
-    }
-
-    #[test]
-    fn rules_in_some_namespaces_need_nothing_elsewhere() {
-        let here = format!("{DATABASE}, namespaces: [a, b]");
-        let crashing = rule("crashing", &here, CRASHING);
-        let gold = rule(
-            "gold",
-            &format!("{DATABASE}, namespaces: [a]"),
-            "when: namespaceObject.metadata.labels.tier == 'gold'",
-        );
-        let deployments = rule(
-            "all",
-            "apiVersion: apps/v1, kind: StatefulSet",
-            "when: object.status.replicas == 0",
-        );
-        let account = ServiceAccount {
-            namespace: "own".to_owned(),
-            name: "bridge".to_owned(),
-        };
-        insta::assert_snapshot!(manifests(&format!("{crashing}{gold}{deployments}{RECEIVER}"), Some(&account)), @r#"
-        apiVersion: rbac.authorization.k8s.io/v1
-        kind: ClusterRole
-        metadata: {name: bellwether}
-        rules:
-          # read by gold
-          - apiGroups: [""]
-            resources: [namespaces]
-            resourceNames: [a]
-            verbs: [list, watch]
-          # its UID tells this cluster from every other: a state file of another one is refused
-          - apiGroups: [""]
-            resources: [namespaces]
-            resourceNames: [kube-system]
-            verbs: [get]
-          # watched by all
-          # read by crashing
-          - apiGroups: [apps]
-            resources: [statefulsets]
-            verbs: [list, watch]
-        ---
-        apiVersion: rbac.authorization.k8s.io/v1
-        kind: ClusterRoleBinding
-        metadata: {name: bellwether}
-        roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: bellwether}
-        subjects:
-          - {kind: ServiceAccount, namespace: own, name: bridge}
-        ---
-        apiVersion: rbac.authorization.k8s.io/v1
-        kind: Role
-        metadata: {name: bellwether, namespace: a}
-        rules:
-          # read by crashing
-          - apiGroups: [""]
-            resources: [pods]
-            verbs: [list, watch]
-          # watched by crashing, gold
-          - apiGroups: [stable.example.com]
-            resources: [databaseinstances]  # guessed: `kubectl api-resources` knows
-            verbs: [list, watch]
-        ---
-        apiVersion: rbac.authorization.k8s.io/v1
-        kind: RoleBinding
-        metadata: {name: bellwether, namespace: a}
-        roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: bellwether}
-        subjects:
-          - {kind: ServiceAccount, namespace: own, name: bridge}
-        ---
-        apiVersion: rbac.authorization.k8s.io/v1
-        kind: Role
-        metadata: {name: bellwether, namespace: b}
-        rules:
-          # read by crashing
-          - apiGroups: [""]
-            resources: [pods]
-            verbs: [list, watch]
-          # watched by crashing
-          - apiGroups: [stable.example.com]
-            resources: [databaseinstances]  # guessed: `kubectl api-resources` knows
-            verbs: [list, watch]
-        ---
-        apiVersion: rbac.authorization.k8s.io/v1
-        kind: RoleBinding
-        metadata: {name: bellwether, namespace: b}
-        roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: bellwether}
-        subjects:
-          - {kind: ServiceAccount, namespace: own, name: bridge}
-        ---
-        apiVersion: rbac.authorization.k8s.io/v1
-        kind: Role
-        metadata: {name: bellwether, namespace: own}
-        rules:
-          # a credential of receiver chat
-          - apiGroups: [""]
-            resources: [secrets]
-            resourceNames: [slack]
-            verbs: [get]
-        ---
-        apiVersion: rbac.authorization.k8s.io/v1
-        kind: RoleBinding
-        metadata: {name: bellwether, namespace: own}
-        roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: bellwether}
-        subjects:
-          - {kind: ServiceAccount, namespace: own, name: bridge}
-        "#);
-    }
-
-    #[test]
-    fn plurals_are_guessed_as_kubernetes_guesses() {
-        let plurals = [
-            "Pod",
-            "Ingress",
-            "NetworkPolicy",
-            "Endpoints",
-            "Gateway",
-            "Proxy",
-        ]
-        .map(|kind| guess(&Source::of("v1", kind)).name);
-        insta::assert_snapshot!(plurals.join(" "), @"pods ingresses networkpolicies endpoints gateways proxies");
-        assert!(guess(&Source::of("stable.example.com/v1", "DatabaseInstance")).guessed);
-        assert!(!guess(&Source::of("networking.k8s.io/v1", "Ingress")).guessed);
-    }
-}
+mod tests;

@@ -61,11 +61,11 @@ fn shown(world: &World, output: &Output) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-fn run(world: &World, command: &mut Command) -> String {
+pub fn run(world: &World, command: &mut Command) -> String {
     shown(world, &command.output().unwrap())
 }
 
-fn on_text(world: &World, arguments: &[&str], text: &str) -> String {
+pub fn on_text(world: &World, arguments: &[&str], text: &str) -> String {
     let mut command = dry_run(world, arguments);
     let child = command
         .stdin(Stdio::piped())
@@ -280,118 +280,4 @@ async fn manifests_and_recordings_are_played_from_a_file_or_standard_input() {
     help: --from takes a file of YAML or JSON, or - for standard input
     (exit code 1)
     ");
-}
-
-#[tokio::test]
-async fn manifests_of_several_kinds_show_what_a_related_object_makes_fire() {
-    let world = World::new("kinds").await;
-    let sample = crate::world::root().join("rules/database-pod-crashing.yaml");
-    let mut rules = std::fs::read_to_string(sample).unwrap();
-    rules += "---\napiVersion: bellwether.dev/v1alpha1\nkind: Receiver\nmetadata: {name: chat}\n\
-              spec: {slack: {webhookUrl: {env: URL}}}\n";
-    std::fs::write(world.rules(), rules.replace("[pager, chat]", "[chat]")).unwrap();
-    let manifests = "
-{apiVersion: stable.example.com/v1, kind: DatabaseInstance, metadata: {name: orders, namespace: prod}}
----
-apiVersion: apps/v1
-kind: StatefulSet
-metadata:
-  name: orders
-  namespace: prod
-  ownerReferences: [{apiVersion: stable.example.com/v1, kind: DatabaseInstance, name: orders}]
----
-apiVersion: v1
-kind: Pod
-metadata:
-  name: orders-0
-  namespace: prod
-  ownerReferences: [{apiVersion: apps/v1, kind: StatefulSet, name: orders}]
-status:
-  containerStatuses: [{name: db, state: {waiting: {reason: CrashLoopBackOff}}}]
----
-apiVersion: v1
-kind: Event
-metadata: {name: orders-0.1, namespace: prod}
-involvedObject: {apiVersion: v1, kind: Pod, namespace: prod, name: orders-0}
-type: Warning
-reason: BackOff
-message: Back-off restarting failed container
-";
-    assert_snapshot!(on_text(&world, &["--from", "-", "-o", "rendered"], manifests), @r##"
-    RULE  OBJECT  STATE  SINCE  WHY  NOTIFIES
-    database-pod-crashing  DatabaseInstance/prod/orders  firing  MOMENT  true  chat
-
-    --- to chat at MOMENT
-    {
-    "text": "🔴 database-pod-crashing: DatabaseInstance prod/orders: Database prod/orders: orders-0 is crashing",
-    "blocks": [
-    {
-    "type": "header",
-    "text": {
-    "type": "plain_text",
-    "text": "🔴 database-pod-crashing: DatabaseInstance prod/orders",
-    "emoji": true
-    }
-    }
-    ],
-    "attachments": [
-    {
-    "color": "#d7263d",
-    "fallback": "🔴 database-pod-crashing: DatabaseInstance prod/orders: Database prod/orders: orders-0 is crashing",
-    "blocks": [
-    {
-    "type": "section",
-    "text": {
-    "type": "mrkdwn",
-    "text": "*Database prod/orders: orders-0 is crashing*\nKubernetes has said nothing about it"
-    }
-    },
-    {
-    "type": "section",
-    "fields": [
-    {
-    "type": "mrkdwn",
-    "text": "*Object*\nDatabaseInstance prod/orders"
-    },
-    {
-    "type": "mrkdwn",
-    "text": "*Severity*\ncritical"
-    },
-    {
-    "type": "mrkdwn",
-    "text": "*Since*\n<!date^1795448811^{date_short_pretty} {time}|2026-11-23 15:46 UTC>"
-    }
-    ]
-    },
-    {
-    "type": "context",
-    "elements": [
-    {
-    "type": "mrkdwn",
-    "text": "Bellwether, <!date^1795448811^{date_short_pretty} {time}|2026-11-23 15:46 UTC>"
-    }
-    ]
-    }
-    ]
-    }
-    ]
-    }
-    4 objects, 1 rule: 1 firing, 0 pending, 0 resolved, 0 unknown; 1 notification would have been sent
-    (exit code 0)
-    "##);
-    let mut explain = Command::new(env!("CARGO_BIN_EXE_bellwether"));
-    let file = world.folder.path().join("objects.yaml");
-    std::fs::write(&file, manifests).unwrap();
-    explain
-        .env_clear()
-        .args(["explain", "database-pod-crashing", "orders", "--rules"])
-        .arg(world.rules())
-        .arg("--from")
-        .arg(&file);
-    let explained = run(&world, &mut explain);
-    assert!(
-        explained.contains("related.pods: Pod/prod/orders-0"),
-        "{explained}"
-    );
-    assert!(explained.contains("when  is true"), "{explained}");
 }

@@ -18,6 +18,7 @@ mod kinds;
 mod probes;
 mod rbac;
 mod refusals;
+mod related;
 mod scenarios;
 mod stop;
 mod world;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bellwether_testkit::{Cluster, Event};
 use insta::assert_snapshot;
+use kube::api::DynamicObject;
 use serde_json::json;
 
 use crate::world::World;
@@ -43,10 +44,9 @@ spec:
     )
 }
 
-#[tokio::test]
-async fn the_bridge_runs_with_what_rbac_printed_and_no_other_right() {
-    let world = World::without_rights(Cluster::shared().await, "least").await;
-    let namespace = world.namespace.clone();
+/// What the further documents are about.
+async fn settings(world: &World) -> DynamicObject {
+    let namespace = &world.namespace;
     let address = format!("{}/in", world.webhook.base_url());
     let manifests = format!(
         "
@@ -57,11 +57,18 @@ async fn the_bridge_runs_with_what_rbac_printed_and_no_other_right() {
 {{apiVersion: v1, kind: ConfigMap, metadata: {{name: settings}}, data: {{mode: old}}}}
 "
     );
-    let mut applied = world.objects.apply(&namespace, &manifests).await.unwrap();
-    let settings = applied.remove(2);
+    let mut applied = world.objects.apply(namespace, &manifests).await.unwrap();
+    applied.remove(2)
+}
+
+#[tokio::test]
+async fn the_bridge_runs_with_what_rbac_printed_and_no_other_right() {
+    let world = World::without_rights(Cluster::shared().await, "least").await;
+    let namespace = world.namespace.clone();
+    let settings = settings(&world).await;
     world.copy_sample_rules().await;
-    let mut rules = OpenOptions::new().append(true).open(world.rules()).unwrap();
-    rules
+    let mut documents = OpenOptions::new().append(true).open(world.rules()).unwrap();
+    documents
         .write_all(further_documents(&namespace).as_bytes())
         .unwrap();
     let roles = world.rbac();

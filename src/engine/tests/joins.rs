@@ -112,14 +112,11 @@ impl Cluster {
     /// The next state of an object; its owner may be a Pod, its predecessor, or not there.
     fn changed(&mut self, thing: Thing, who: usize, owner: Option<usize>, bad: bool) -> Value {
         let uid_of = |object: &Value| object["metadata"]["uid"].clone();
-        let uid = self
-            .objects
-            .get(&(thing, who))
-            .map(uid_of)
-            .unwrap_or_else(|| {
-                self.born += 1;
-                format!("{thing:?}-{who}-{}", self.born).into()
-            });
+        let known = self.objects.get(&(thing, who)).map(uid_of);
+        let uid = known.unwrap_or_else(|| {
+            self.born += 1;
+            format!("{thing:?}-{who}-{}", self.born).into()
+        });
         let mut object = database(
             &format!("{thing:?}-{who}").to_lowercase(),
             json!({"bad": bad}),
