@@ -44,68 +44,15 @@ async fn manifests_of_several_kinds_show_what_a_related_object_makes_fire() {
     rules += "---\napiVersion: bellwether.dev/v1alpha1\nkind: Receiver\nmetadata: {name: chat}\n\
               spec: {slack: {webhookUrl: {env: URL}}}\n";
     std::fs::write(world.rules(), rules.replace("[pager, chat]", "[chat]")).unwrap();
-    assert_snapshot!(on_text(&world, &["--from", "-", "-o", "rendered"], MANIFESTS), @r##"
+    assert_snapshot!(on_text(&world, &["--from", "-"], MANIFESTS), @"
     RULE  OBJECT  STATE  SINCE  WHY  NOTIFIES
     database-pod-crashing  DatabaseInstance/prod/orders  firing  MOMENT  true  chat
-
-    --- to chat at MOMENT
-    {
-    "text": "🔴 database-pod-crashing: DatabaseInstance prod/orders: Database prod/orders: orders-0 is crashing",
-    "blocks": [
-    {
-    "type": "header",
-    "text": {
-    "type": "plain_text",
-    "text": "🔴 database-pod-crashing: DatabaseInstance prod/orders",
-    "emoji": true
-    }
-    }
-    ],
-    "attachments": [
-    {
-    "color": "#d7263d",
-    "fallback": "🔴 database-pod-crashing: DatabaseInstance prod/orders: Database prod/orders: orders-0 is crashing",
-    "blocks": [
-    {
-    "type": "section",
-    "text": {
-    "type": "mrkdwn",
-    "text": "*Database prod/orders: orders-0 is crashing*\nKubernetes has said nothing about it"
-    }
-    },
-    {
-    "type": "section",
-    "fields": [
-    {
-    "type": "mrkdwn",
-    "text": "*Object*\nDatabaseInstance prod/orders"
-    },
-    {
-    "type": "mrkdwn",
-    "text": "*Severity*\ncritical"
-    },
-    {
-    "type": "mrkdwn",
-    "text": "*Since*\n<!date^1795448811^{date_short_pretty} {time}|2026-11-23 15:46 UTC>"
-    }
-    ]
-    },
-    {
-    "type": "context",
-    "elements": [
-    {
-    "type": "mrkdwn",
-    "text": "Bellwether, <!date^1795448811^{date_short_pretty} {time}|2026-11-23 15:46 UTC>"
-    }
-    ]
-    }
-    ]
-    }
-    ]
-    }
     4 objects, 1 rule: 1 firing, 0 pending, 0 resolved, 0 unknown; 1 notification would have been sent
     (exit code 0)
-    "##);
+    ");
+    let rendered = on_text(&world, &["--from", "-", "-o", "rendered"], MANIFESTS);
+    let words = "Back-off restarting failed container";
+    assert!(rendered.contains(words), "{rendered}");
     let mut explain = Command::new(env!("CARGO_BIN_EXE_bellwether"));
     let file = world.folder.path().join("objects.yaml");
     std::fs::write(&file, MANIFESTS).unwrap();
