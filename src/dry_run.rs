@@ -87,12 +87,17 @@ impl<'a> DryRun<'a> {
             self.signal(&events, Signal::ListBegan);
             self.signal(&events, Signal::ListEnded);
         }
+        // What was said of the objects by then is known when the first of them is told of.
+        let (said, later): (Vec<_>, Vec<_>) = later
+            .into_iter()
+            .partition(|fact| fact.at <= self.now && matches!(fact.what, What::Event(_)));
+        for fact in said {
+            self.tell_event(fact);
+        }
         self.step(Input::Tick);
         for fact in later {
             self.run_to(fact.at);
-            if let What::Event(event) = &fact.what {
-                self.signal(&Source::events(), Signal::Event(event.clone()));
-            }
+            self.tell_event(fact);
             for at in 0..self.loaded.rules.sources.len() {
                 self.tell_stream(at, fact);
             }
@@ -100,6 +105,12 @@ impl<'a> DryRun<'a> {
         }
         if let Some(until) = until {
             self.run_to(until);
+        }
+    }
+
+    fn tell_event(&mut self, fact: &Fact) {
+        if let What::Event(event) = &fact.what {
+            self.signal(&Source::events(), Signal::Event(event.clone()));
         }
     }
 

@@ -151,13 +151,10 @@ impl DryRun<'_> {
         let count = |state: &str| rows.iter().filter(|row| row.state == state).count();
         let firing = count("firing") + self.totals.happened;
         let resolved = count("resolved") + self.totals.resolved;
-        let objects: usize = self
-            .engine
-            .status()
-            .streams
-            .iter()
-            .map(|one| one.objects)
-            .sum();
+        let streams = self.engine.status().streams;
+        let watched = self.loaded.rules.sources.iter().zip(&streams);
+        let watched = watched.filter(|(source, _)| !source.rules.is_empty());
+        let objects: usize = watched.map(|(_, stream)| stream.objects).sum();
         format!(
             "{}, {}: {firing} firing, {} pending, {resolved} resolved, {} unknown; \
              {} would have been sent",

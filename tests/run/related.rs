@@ -47,7 +47,7 @@ async fn manifests_of_several_kinds_show_what_a_related_object_makes_fire() {
     assert_snapshot!(on_text(&world, &["--from", "-"], MANIFESTS), @"
     RULE  OBJECT  STATE  SINCE  WHY  NOTIFIES
     database-pod-crashing  DatabaseInstance/prod/orders  firing  MOMENT  true  chat
-    4 objects, 1 rule: 1 firing, 0 pending, 0 resolved, 0 unknown; 1 notification would have been sent
+    1 object, 1 rule: 1 firing, 0 pending, 0 resolved, 0 unknown; 1 notification would have been sent
     (exit code 0)
     ");
     let rendered = on_text(&world, &["--from", "-", "-o", "rendered"], MANIFESTS);
