@@ -23,6 +23,7 @@ use crate::names::{Fingerprint, NotificationId, Uid};
 use crate::notify::Notification;
 use crate::outbox::Outcome;
 use crate::setup::Loaded;
+use crate::transition::events::covers;
 use crate::watch::object::with_identity;
 use crate::watch::{Change, Observation, Signal, Signalled, Source};
 use input::{Fact, What};
@@ -82,10 +83,9 @@ impl<'a> DryRun<'a> {
             }
             self.signal(&watched.source, Signal::ListEnded);
         }
-        if self.loaded.rules.reads_events() {
-            let events = Source::events();
-            self.signal(&events, Signal::ListBegan);
-            self.signal(&events, Signal::ListEnded);
+        for events in &self.loaded.rules.events {
+            self.signal(events, Signal::ListBegan);
+            self.signal(events, Signal::ListEnded);
         }
         // What was said of the objects by then is known when the first of them is told of.
         let (said, later): (Vec<_>, Vec<_>) = later
@@ -109,8 +109,13 @@ impl<'a> DryRun<'a> {
     }
 
     fn tell_event(&mut self, fact: &Fact) {
-        if let What::Event(event) = &fact.what {
-            self.signal(&Source::events(), Signal::Event(event.clone()));
+        let What::Event(event) = &fact.what else {
+            return;
+        };
+        for source in &self.loaded.rules.events {
+            if covers(&source.namespace, &event.namespace) {
+                self.signal(source, Signal::Event(event.clone()));
+            }
         }
     }
 

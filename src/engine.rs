@@ -40,7 +40,7 @@ use crate::watch::{KubernetesEvent, Signalled};
 
 pub use effect::{Effect, Effects};
 pub use status::Status;
-use stream::{Health, Stream};
+use stream::{EventStream, Stream};
 use unknown::Unknowns;
 use wakes::Wakes;
 
@@ -89,9 +89,8 @@ pub struct Engine {
     streams: Vec<Stream>,
     by_key: HashMap<SourceKey, usize>,
     events: Events,
-    events_health: Health,
-    /// Events have been listed in a former life: what is new to us is news.
-    events_known: bool,
+    /// In the order of [`RuleSet::events`].
+    event_streams: Vec<EventStream>,
     /// Events that wait for rules that wait for a first list, and whether they happened while nobody
     /// watched.
     late_events: VecDeque<(Arc<KubernetesEvent>, bool)>,

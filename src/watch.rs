@@ -68,6 +68,15 @@ impl Source {
         Self::of("events.k8s.io/v1", "Event")
     }
 
+    /// The same of one namespace only.
+    #[must_use]
+    pub fn events_of(namespace: Option<Arc<str>>) -> Self {
+        Self {
+            namespace,
+            ..Self::events()
+        }
+    }
+
     /// Whether this stream carries [`Signal::Event`] rather than observations.
     #[must_use]
     pub fn is_events(&self) -> bool {

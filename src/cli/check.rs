@@ -57,9 +57,10 @@ impl Check {
     /// What could not be checked, and why.
     fn without_schema(&self, loaded: &Loaded) -> Vec<String> {
         let rules = loaded.configuration.rules.iter();
-        let unknown = rules.filter(|rule| loaded.schemas.of(rule).is_none());
+        let read = rules.flat_map(setup::schemas::kinds);
+        let unknown = read.filter(|kind| loaded.schemas.of_kind(Some(*kind)).is_none());
         let kinds: BTreeSet<String> = unknown
-            .map(|rule| format!("{} ({})", rule.spec.watch.kind, rule.spec.watch.api_version))
+            .map(|(version, kind)| format!("{kind} ({version})"))
             .collect();
         let why = match (self.cluster, self.crds.is_empty()) {
             (true, _) => "the cluster does not have it",

@@ -24,8 +24,7 @@ Examples:
 
 The roles hold what the rules watch, the objects that are related to those and what stands between,
 Namespaces and Events where rules read them, the Secrets that receivers name, and the UID of
-kube-system; nothing else. Rules that watch some namespaces need no more than Roles there, but Events are
-watched in the whole cluster. What every authenticated user may see anyway (discovery and schemas,
+kube-system; nothing else. For rules that watch some namespaces, Roles there will do. What every authenticated user may see anyway (discovery and schemas,
 `system:discovery`) is not in them.";
 
 /// Print the least roles under which these rules run, for kubectl apply

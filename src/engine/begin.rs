@@ -100,8 +100,8 @@ impl Engine {
         let watched = &self.rules.sources[stream];
         let joined = watched.joins[position].streams();
         let streams = std::iter::once(stream).chain(joined);
-        let events = self.rules.rules[watched.rules[position]].reads_events;
-        let events = events.then_some(&self.events_health);
+        let events = watched.joins[position].events;
+        let events = events.map(|events| &self.event_streams[events].health);
         streams
             .map(|stream| &self.streams[stream].health)
             .chain(events)
@@ -116,9 +116,8 @@ impl Engine {
         let relations = joins.relations.iter().zip(&rule.relations);
         let relations = relations.filter(|(_, relation)| relation.reads.decide);
         let namespaces = rule.namespace.as_ref().filter(|reads| reads.decide);
-        let events = self
-            .rule_reads_events(number)
-            .then_some(&self.events_health);
+        let events = joins.events.filter(|_| self.rule_reads_events(number));
+        let events = events.map(|events| &self.event_streams[events].health);
         std::iter::once(stream)
             .chain(relations.flat_map(|(join, _)| join.streams()))
             .chain(namespaces.and(joins.namespaces))

@@ -20,7 +20,7 @@ impl Engine {
     pub(super) fn next_blind(&self) -> Option<Timestamp> {
         let healths = self.streams.iter().map(|stream| &stream.health);
         healths
-            .chain([&self.events_health])
+            .chain(self.event_streams.iter().map(|stream| &stream.health))
             .filter_map(|health| health.broken.as_ref().filter(|broken| !broken.told))
             .filter_map(|broken| broken.since.checked_add(PATIENCE).ok())
             .map(|at| {
@@ -43,15 +43,23 @@ impl Engine {
                 self.blind(&key, &kind, &numbers, &why, effects);
             }
         }
-        if let Some(why) = newly_stale(&mut self.events_health, self.now) {
-            let rules = self.rules.rules.iter().enumerate();
-            let numbers: Vec<usize> = rules
-                .filter(|(_, rule)| rule.reads_events)
-                .map(|(number, _)| number)
-                .collect();
-            let source = Source::events();
-            self.blind(&source.key(), &source.kind, &numbers, &why, effects);
+        for at in 0..self.event_streams.len() {
+            let stream = &mut self.event_streams[at];
+            if let Some(why) = newly_stale(&mut stream.health, self.now) {
+                let (key, kind) = (stream.key.clone(), Source::events().kind);
+                let numbers = self.readers_of(at);
+                self.blind(&key, &kind, &numbers, &why, effects);
+            }
         }
+    }
+
+    /// The numbers of the rules that read a stream of Events.
+    fn readers_of(&self, events: usize) -> Vec<usize> {
+        let rules = self.rules.sources.iter();
+        let rules = rules.flat_map(|watched| watched.rules.iter().zip(&watched.joins));
+        let readers = rules.filter(|(_, joins)| joins.events == Some(events));
+        let numbers: BTreeSet<usize> = readers.map(|(number, _)| *number).collect();
+        numbers.into_iter().collect()
     }
 
     fn blind(

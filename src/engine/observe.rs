@@ -5,23 +5,30 @@ use std::sync::Arc;
 
 use super::decide::Pass;
 use super::join::{Looks, Reader};
-use super::stream::{Gone, Waiting};
+use super::stream::{EventStream, Gone, Waiting};
 use super::{Effects, Engine};
 use crate::cel::Json;
 use crate::journal::{Key, Record};
-use crate::names::Uid;
+use crate::names::{SourceKey, Uid};
 use crate::transition::events::{IN_ALL, Novelty};
 use crate::transition::{ChangeKind, Transition};
-use crate::watch::{KubernetesEvent, Observation, Signal, Signalled, Source};
+use crate::watch::{KubernetesEvent, Observation, Signal, Signalled};
 
 impl Engine {
     pub(super) fn observe(&mut self, signalled: Signalled, effects: &mut Effects) {
         let Signalled { source, signal } = signalled;
         if let Some(&at) = self.by_key.get(&source) {
             self.observe_objects(at, signal, effects);
-        } else if source == Source::events().key() {
-            self.observe_events(signal, effects);
+        } else if let Some(at) = self.events_stream(&source) {
+            self.observe_events(at, signal, effects);
         }
+    }
+
+    /// The stream of Events of that key.
+    pub(super) fn events_stream(&self, key: &SourceKey) -> Option<usize> {
+        self.event_streams
+            .iter()
+            .position(|stream| stream.key == *key)
     }
 
     fn observe_objects(&mut self, at: usize, signal: Signal, effects: &mut Effects) {
@@ -172,8 +179,7 @@ impl Engine {
 
     /// The first Events of an object may arrive before the object itself.
     fn claim_events(&mut self, at: usize, transition: &Transition, effects: &mut Effects) {
-        let may_act = self.rules.reads_events() && self.events_health.listed;
-        if transition.change != ChangeKind::Added || !may_act {
+        if transition.change != ChangeKind::Added || self.event_streams.is_empty() {
             return;
         }
         let events = self.events.of(self.now, transition.uid, &transition.object);
@@ -237,51 +243,53 @@ impl Engine {
         self.resume();
     }
 
-    fn observe_events(&mut self, signal: Signal, effects: &mut Effects) {
+    fn observe_events(&mut self, at: usize, signal: Signal, effects: &mut Effects) {
+        let now = self.now;
+        let EventStream { scope, health, .. } = &mut self.event_streams[at];
         match signal {
             Signal::ListBegan => {
-                self.events_health.listing = true;
-                self.events.list_began();
+                health.listing = true;
+                self.events.list_began(scope);
             }
-            Signal::Event(event) => self.told(event, effects),
+            Signal::Event(event) => self.told(at, event, effects),
             Signal::EventDeleted(uid) => {
                 if self.events.deleted(uid) {
                     self.dirty_events.remove(&uid);
                     effects.remove(Key::Event(uid));
                 }
             }
-            Signal::ListEnded => self.events_listed(effects),
+            Signal::ListEnded => self.events_listed(at, effects),
             Signal::ListAborted { why } => {
-                self.events_health.listing = false;
-                self.events_health.broke(self.now, why);
-                self.events.list_aborted();
+                health.listing = false;
+                health.broke(now, why);
+                self.events.list_aborted(scope);
             }
-            Signal::Broken { why } => self.events_health.broke(self.now, why),
+            Signal::Broken { why } => health.broke(now, why),
             Signal::Recovered => {
-                self.events_health.broken = None;
+                health.broken = None;
                 self.resume();
             }
-            Signal::Dormant { why } => self.events_health.dormant = Some(why),
-            Signal::Awake => self.events_health.dormant = None,
+            Signal::Dormant { why } => health.dormant = Some(why),
+            Signal::Awake => health.dormant = None,
             Signal::Applied(_) | Signal::Deleted(_) => {}
         }
     }
 
     /// An Event about an object of a watched kind. With no memory of Events the first list is
     /// the baseline; later, only what is new or repeated is news.
-    fn told(&mut self, event: KubernetesEvent, effects: &mut Effects) {
+    fn told(&mut self, at: usize, event: KubernetesEvent, effects: &mut Effects) {
         if !self.rules.kinds.contains(&event.regarding.kind) {
             return;
         }
         let event = Arc::new(event);
-        let baseline = !self.events_health.listed && !self.events_known;
+        let EventStream { health, known, .. } = &self.event_streams[at];
+        let (late, baseline) = (!health.listed, !health.listed && !known);
         let novelty = self.events.apply(self.now, &event);
         if novelty == Novelty::Known {
             return;
         }
         let before = effects.len();
         if !baseline {
-            let late = !self.events_health.listed;
             self.bring_event(&(event.clone(), late), None, effects);
             if !self.readers_have_begun() {
                 self.wait_for_readers((event.clone(), late));
@@ -346,17 +354,22 @@ impl Engine {
         Some((uid, objects.get(uid)?))
     }
 
-    fn events_listed(&mut self, effects: &mut Effects) {
-        for uid in self.events.list_ended() {
+    fn events_listed(&mut self, at: usize, effects: &mut Effects) {
+        let EventStream {
+            key,
+            scope,
+            health,
+            known,
+        } = &mut self.event_streams[at];
+        for uid in self.events.list_ended(scope) {
             self.dirty_events.remove(&uid);
             effects.remove(Key::Event(uid));
         }
-        self.events_health.listing = false;
-        self.events_health.broken = None;
-        let first = !std::mem::replace(&mut self.events_health.listed, true);
-        if !self.events_known {
-            self.events_known = true;
-            let key = Key::Source(Source::events().key());
+        health.listing = false;
+        health.broken = None;
+        let first = !std::mem::replace(&mut health.listed, true);
+        if !std::mem::replace(known, true) {
+            let key = Key::Source(key.clone());
             effects.put(key, Record::Source(crate::cel::PathSet::all()));
         }
         if !first {

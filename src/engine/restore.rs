@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::stream::{Health, Stream};
+use super::stream::{EventStream, Stream};
 use super::{Effects, Engine, Setup};
 use crate::alert::{Alert, Alerts, Ending, State};
 use crate::evaluate::RuleSet;
@@ -13,8 +13,8 @@ use crate::journal::{Key, Record};
 use crate::names::{Fingerprint, RuleName, Uid};
 use crate::notify::Notify;
 use crate::outbox::Outbox;
+use crate::transition::events::covers;
 use crate::transition::{EventSeen, Events, ObjectSeen};
-use crate::watch::Source;
 
 impl Engine {
     /// An engine with what a former one had written down. Nothing acts before its streams have
@@ -41,6 +41,13 @@ impl Engine {
             stored.limits,
             &untold,
         );
+        let mut event_streams: Vec<EventStream> =
+            rules.events.iter().map(EventStream::new).collect();
+        for stream in &mut event_streams {
+            let known = |(key, _): &(Key, _)| *key == Key::Source(stream.key.clone());
+            stream.known = stored.sources.iter().any(known);
+        }
+        let unread = unread(&mut stored.events, &event_streams);
         let outbox = Outbox::restore(now, &policies, stored.waiting);
         let mut engine = Self {
             now,
@@ -48,8 +55,7 @@ impl Engine {
             streams: rules.sources.iter().map(Stream::new).collect(),
             by_key: by_key(&rules),
             events: Events::restore(stored.events),
-            events_health: Health::default(),
-            events_known: stored.events_known,
+            event_streams,
             late_events: VecDeque::new(),
             alerts: Alerts::restore(alerts),
             levels: HashMap::new(),
@@ -70,6 +76,9 @@ impl Engine {
             rules,
             cluster,
         };
+        for uid in unread {
+            engine.unfinished.remove(Key::Event(uid));
+        }
         engine.place(stored.sources, stored.objects);
         engine.rearm();
         engine
@@ -85,7 +94,7 @@ impl Engine {
                     self.streams[at].known_before = Some(known.clone());
                     self.streams[at].known = Some(known);
                 }
-                None if *source == Source::events().key() && self.rules.reads_events() => {}
+                None if self.events_stream(source).is_some() => {}
                 None => self.unfinished.remove(key),
             }
         }
@@ -117,8 +126,8 @@ impl Engine {
         let mut effects = std::mem::take(&mut self.unfinished);
         let alerts: Vec<Arc<Alert>> = self.alerts.iter().cloned().collect();
         for alert in alerts {
-            let events = alert.source == Source::events().key();
-            let watched = events || self.watched_stream(&alert.source).is_some();
+            let watched = self.events_stream(&alert.source).is_some()
+                || self.watched_stream(&alert.source).is_some();
             match self.rule_of(&alert) {
                 Some((_, rule)) if watched => self.alerts.arm(&rule, &alert),
                 _ => {
@@ -140,7 +149,6 @@ struct Stored {
     sources: Vec<(Key, crate::cel::PathSet)>,
     objects: Vec<(Key, ObjectSeen)>,
     events: HashMap<Uid, EventSeen>,
-    events_known: bool,
     alerts: Vec<Arc<Alert>>,
     groups: Vec<(crate::names::GroupKey, crate::notify::GroupRecord)>,
     members: Vec<(
@@ -157,7 +165,6 @@ impl Stored {
     fn take(&mut self, key: Key, record: Record) {
         match (key, record) {
             (Key::Source(source), Record::Source(paths)) => {
-                self.events_known |= source == Source::events().key();
                 self.sources.push((Key::Source(source), paths));
             }
             (key @ Key::Object(..), Record::Object(seen)) => self.objects.push((key, seen)),
@@ -209,6 +216,16 @@ impl Stored {
         }
         alerts
     }
+}
+
+/// Takes out the Events that no stream tells of any more, and gives their UIDs.
+fn unread(events: &mut HashMap<Uid, EventSeen>, streams: &[EventStream]) -> Vec<Uid> {
+    let is_read = |seen: &EventSeen| {
+        let mut scopes = streams.iter().map(|stream| &stream.scope);
+        scopes.any(|scope| covers(scope, &seen.namespace))
+    };
+    let unread = events.extract_if(|_, seen| !is_read(seen));
+    unread.map(|(uid, _)| uid).collect()
 }
 
 /// The alerts as `notify` knew them: one that is pending again had resolved before.

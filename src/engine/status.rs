@@ -7,7 +7,6 @@ use crate::alert::{Alert, State};
 use crate::evaluate::Verdict;
 use crate::names::{ObjectRef, ReceiverName, RuleName, SourceKey};
 use crate::transition::object_ref;
-use crate::watch::Source;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -145,12 +144,9 @@ impl Engine {
         let sources = self.rules.sources.iter().zip(&self.streams);
         let objects = sources
             .map(|(source, stream)| (source.key.clone(), &stream.health, stream.objects.len()));
-        let events = self.rules.reads_events().then(|| {
-            (
-                Source::events().key(),
-                &self.events_health,
-                self.events.len(),
-            )
+        let events = self.event_streams.iter().map(|stream| {
+            let count = self.events.count(&stream.scope);
+            (stream.key.clone(), &stream.health, count)
         });
         objects
             .chain(events)

@@ -7,8 +7,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::cel::{Json, PathSet};
 use crate::evaluate::WatchedSource;
-use crate::names::Uid;
+use crate::names::{SourceKey, Uid};
 use crate::transition::Objects;
+use crate::transition::events::Scope;
+use crate::watch::Source;
 
 /// How long a broken stream is still believed: most breaks mend at once.
 pub const PATIENCE: SignedDuration = SignedDuration::from_mins(1);
@@ -70,6 +72,29 @@ impl Health {
                     told: false,
                 });
             }
+        }
+    }
+}
+
+/// One stream of Kubernetes Events.
+#[derive(Debug)]
+pub struct EventStream {
+    pub key: SourceKey,
+    pub scope: Scope,
+    pub health: Health,
+    /// They have been listed in a former life: what is new to us is news.
+    pub known: bool,
+}
+
+impl EventStream {
+    /// One that has said nothing yet.
+    #[must_use]
+    pub fn new(source: &Source) -> Self {
+        Self {
+            key: source.key(),
+            scope: source.namespace.clone(),
+            health: Health::default(),
+            known: false,
         }
     }
 }

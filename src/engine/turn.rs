@@ -9,7 +9,6 @@ use crate::decision::{About, Reason};
 use crate::journal::{Key, Record};
 use crate::names::{RuleName, SourceKey, Uid};
 use crate::transition::ObjectSeen;
-use crate::watch::Source;
 
 /// So many objects are written down in one step.
 const MOST_AT_ONCE: usize = 1_000;
@@ -117,7 +116,9 @@ impl Engine {
         if let Some(at) = self.by_key.get(source) {
             return Some(&self.streams[*at].health);
         }
-        (*source == Source::events().key()).then_some(&self.events_health)
+        let mut events = self.event_streams.iter();
+        let of_events = events.find(|stream| stream.key == *source)?;
+        Some(&of_events.health)
     }
 
     /// Writes an object's state down with the effects of its transition.

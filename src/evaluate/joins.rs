@@ -1,6 +1,6 @@
 //! [`Joins`]: from which streams the objects come that a rule reads besides its own.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::Rule;
@@ -15,6 +15,8 @@ pub struct Joins {
     pub relations: Vec<Join>,
     /// Where its objects' Namespaces are, if it reads them.
     pub namespaces: Option<usize>,
+    /// Where their Events are, if it reads them: a number of [`super::RuleSet::events`].
+    pub events: Option<usize>,
 }
 
 /// The streams of one relation.
@@ -25,7 +27,7 @@ pub struct Join {
 }
 
 impl Joins {
-    /// Every stream, perhaps more than once.
+    /// Every stream of objects, perhaps more than once.
     pub fn streams(&self) -> impl Iterator<Item = usize> {
         let related = self.relations.iter().flat_map(Join::streams);
         related.chain(self.namespaces)
@@ -48,11 +50,22 @@ impl Join {
 /// some.
 pub(super) struct Chooser {
     everywhere: HashSet<Kind>,
+    /// The namespaces whose Events are read; all at once if some rule reads them everywhere.
+    pub(super) events: Vec<Option<Arc<str>>>,
 }
 
 impl Chooser {
     pub(super) fn new<'r>(rules: impl Iterator<Item = (&'r Rule, &'r Source)> + Clone) -> Self {
         let mut everywhere = HashSet::new();
+        let readers = rules.clone().filter(|(rule, _)| rule.reads_events);
+        let namespaces: BTreeSet<Option<Arc<str>>> = readers
+            .map(|(_, source)| source.namespace.clone())
+            .collect();
+        let events = if namespaces.contains(&None) {
+            vec![None]
+        } else {
+            namespaces.into_iter().collect()
+        };
         for (rule, source) in rules {
             if source.namespace.is_some() {
                 continue;
@@ -63,7 +76,13 @@ impl Chooser {
             everywhere.extend(rule.relations.iter().flat_map(kinds).cloned());
             everywhere.extend(rule.namespace.as_ref().map(|_| namespace()));
         }
-        Self { everywhere }
+        Self { everywhere, events }
+    }
+
+    /// Which of `events` has those of a source's objects.
+    fn events_number(&self, watched: &Source) -> Option<usize> {
+        let mut events = self.events.iter();
+        events.position(|namespace| namespace.is_none() || *namespace == watched.namespace)
     }
 
     /// What a rule needs for its objects of this stream: the relations' targets with what stands
@@ -92,6 +111,10 @@ impl Chooser {
         Joins {
             relations: relations.collect(),
             namespaces: namespaces.and_then(|source| number(&source.key())),
+            events: rule
+                .reads_events
+                .then(|| self.events_number(watched))
+                .flatten(),
         }
     }
 

@@ -21,6 +21,9 @@ static OWNERSHIP: LazyLock<PathSet> =
 pub struct RuleSet {
     pub rules: Vec<Arc<Rule>>,
     pub sources: Vec<WatchedSource>,
+    /// The streams of Kubernetes Events: one of the whole cluster, or one for each namespace where
+    /// rules read them; none if no rule does.
+    pub events: Vec<Source>,
     /// The kinds that rules watch or join: Events about anything else are dropped at once.
     pub kinds: HashSet<Arc<str>>,
 }
@@ -55,7 +58,11 @@ impl RuleSet {
         for source in pairs.flat_map(|(rule, source)| chooser.sources(rule, source)) {
             by_key.entry(source.key()).or_insert((source, Vec::new()));
         }
-        let mut set = Self::default();
+        let events = chooser.events.iter().cloned();
+        let mut set = Self {
+            events: events.map(Source::events_of).collect(),
+            ..Self::default()
+        };
         for (number, (rule, sources)) in rules.into_iter().enumerate() {
             for source in sources {
                 let entry = by_key.entry(source.key()).or_insert((source, Vec::new()));
@@ -131,24 +138,17 @@ impl RuleSet {
         }
     }
 
-    /// The streams to open: each source with the paths that are read of its objects, and the one
-    /// for Kubernetes Events if a rule reads them.
+    /// The streams to open: each source with the paths that are read of its objects, and those of
+    /// Kubernetes Events if a rule reads them.
     #[must_use]
     pub fn streams(&self) -> Vec<(Source, PathSet)> {
-        let events = self
-            .reads_events()
-            .then(|| (Source::events(), PathSet::all()));
+        let events = self.events.iter().cloned();
+        let events = events.map(|source| (source, PathSet::all()));
         self.sources
             .iter()
             .map(|watched| (watched.source.clone(), watched.paths.clone()))
             .chain(events)
             .collect()
-    }
-
-    /// Whether any rule reads Kubernetes Events.
-    #[must_use]
-    pub fn reads_events(&self) -> bool {
-        self.rules.iter().any(|rule| rule.reads_events)
     }
 
     #[must_use]

@@ -58,6 +58,7 @@ fn event(n: u128) -> Key {
 
 fn seen(count: u64) -> Record {
     Record::Event(EventSeen {
+        namespace: "prod".into(),
         count,
         last_seen: Timestamp::UNIX_EPOCH,
     })

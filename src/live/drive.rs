@@ -113,6 +113,15 @@ impl Drive {
         let draining = self.drained_by.is_some();
         let mut signals = Vec::new();
         tokio::select! {
+            // The streams end right after the bridge is asked to stop: that must be heard first, or
+            // nobody waits for what is under way.
+            biased;
+            _ = &mut self.wires.stop, if !draining => {
+                self.drained_by = Some(Instant::now() + DRAIN);
+                inputs.push(Input::Draining);
+            }
+            // Nor does a flood of signals keep a probe waiting.
+            Some(question) = self.wires.questions.recv() => self.answer(question),
             _ = self.wires.signals.recv_many(&mut signals, BURST), if !draining => {
                 // Streams end with the bridge, never before it.
                 if signals.is_empty() {
@@ -120,11 +129,6 @@ impl Drive {
                 }
             }
             Some(ended) = self.wires.ended.recv() => self.ended(ended, inputs),
-            Some(question) = self.wires.questions.recv() => self.answer(question),
-            _ = &mut self.wires.stop, if !draining => {
-                self.drained_by = Some(Instant::now() + DRAIN);
-                inputs.push(Input::Draining);
-            }
             () = until(wake) => {}
             () = until(self.drained_by) => return false,
         }

@@ -66,8 +66,8 @@ impl Rights {
         for watched in &loaded.rules.sources {
             rights.stream(&loaded.rules, watched, plural);
         }
-        if loaded.rules.reads_events() {
-            rights.events(&loaded.rules);
+        for at in 0..loaded.rules.events.len() {
+            rights.events(&loaded.rules, at);
         }
         for receiver in &loaded.configuration.receivers {
             rights.secrets(receiver, own);
@@ -105,17 +105,20 @@ impl Rights {
         why.read_by.extend(readers.map(name));
     }
 
-    fn events(&mut self, rules: &RuleSet) {
+    fn events(&mut self, rules: &RuleSet, at: usize) {
         let asked = Asked {
             groups: vec!["events.k8s.io".to_owned(), String::new()],
             resource: "events".to_owned(),
             names: Vec::new(),
             verbs: WATCH,
         };
-        let readers = rules.rules.iter().filter(|rule| rule.reads_events);
-        let why = self.grant(None, asked);
+        let readers = rules.sources.iter();
+        let readers = readers.flat_map(|watched| watched.rules.iter().zip(&watched.joins));
+        let readers = readers.filter(|(_, joins)| joins.events == Some(at));
+        let namespace = rules.events[at].namespace.as_deref();
+        let why = self.grant(namespace.map(str::to_owned), asked);
         why.read_by
-            .extend(readers.map(|rule| rule.name.to_string()));
+            .extend(readers.map(|(number, _)| rules.rules[*number].name.to_string()));
         why.said
             .insert("a server without events.k8s.io has them in the core group".to_owned());
     }

@@ -57,14 +57,6 @@ impl Schemas {
         }
     }
 
-    /// The type of the objects that a rule watches, where it is known.
-    #[must_use]
-    pub fn of(&self, rule: &Rule) -> Option<Type> {
-        let watch = &rule.spec.watch;
-        let key = (watch.api_version.clone(), watch.kind.clone());
-        self.types.get(&key).cloned()
-    }
-
     /// The type of the objects of a kind; where that is not said, of the only kind there is.
     #[must_use]
     pub fn of_kind(&self, kind: Option<(&str, &str)>) -> Option<Type> {
@@ -128,7 +120,7 @@ impl Schemas {
 }
 
 /// The kinds of which a rule may read something: what it watches, what is related, and Namespaces.
-pub(super) fn kinds(rule: &Rule) -> impl Iterator<Item = (&str, &str)> {
+pub fn kinds(rule: &Rule) -> impl Iterator<Item = (&str, &str)> {
     let spec = &rule.spec;
     let watched = (spec.watch.api_version.as_str(), spec.watch.kind.as_str());
     let related = spec.related.iter();

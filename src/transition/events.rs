@@ -23,10 +23,22 @@ pub const IN_ALL: usize = 20_000;
 pub const KEPT_FOR: SignedDuration = SignedDuration::from_hours(1);
 
 /// How often a Kubernetes Event was seen, so that a relist or a restart fires only increases.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventSeen {
     pub count: u64,
     pub last_seen: Timestamp,
+    /// Where the Event itself lies.
+    #[serde(default)]
+    pub namespace: Arc<str>,
+}
+
+/// The Events of one stream: of a namespace, or all.
+pub type Scope = Option<Arc<str>>;
+
+/// Whether an Event that lies in this namespace is among them.
+#[must_use]
+pub fn covers(scope: &Scope, namespace: &str) -> bool {
+    scope.as_ref().is_none_or(|own| **own == *namespace)
 }
 
 /// What an Event is about: kind, namespace, name. The UID, where the Event has one, is compared
@@ -48,7 +60,8 @@ pub struct Events {
     seen: HashMap<Uid, EventSeen>,
     retained: HashMap<Subject, Vec<Arc<KubernetesEvent>>>,
     by_age: BTreeSet<(Timestamp, Uid, Subject)>,
-    named: Option<HashSet<Uid>>,
+    /// What the lists under way have named so far.
+    named: HashMap<Scope, HashSet<Uid>>,
     /// How many were cut by the bounds.
     pub cut: u64,
 }
@@ -65,8 +78,10 @@ impl Events {
 
     /// Takes an Event and says whether it is news.
     pub fn apply(&mut self, now: Timestamp, event: &Arc<KubernetesEvent>) -> Novelty {
-        if let Some(named) = &mut self.named {
-            named.insert(event.uid);
+        for (scope, named) in &mut self.named {
+            if covers(scope, &event.namespace) {
+                named.insert(event.uid);
+            }
         }
         let novelty = match self.seen.get(&event.uid) {
             Some(before) if before.count >= event.count => Novelty::Known,
@@ -79,6 +94,7 @@ impl Events {
         let seen = EventSeen {
             count,
             last_seen: event.last_seen,
+            namespace: event.namespace.clone(),
         };
         self.seen.insert(event.uid, seen);
         self.retain(now, event);
@@ -88,7 +104,7 @@ impl Events {
     /// What is to be remembered of an Event.
     #[must_use]
     pub fn seen(&self, uid: Uid) -> Option<EventSeen> {
-        self.seen.get(&uid).copied()
+        self.seen.get(&uid).cloned()
     }
 
     /// The server forgot an Event. It stays in what expressions see for as long as our own bounds
@@ -97,27 +113,27 @@ impl Events {
         self.seen.remove(&uid).is_some()
     }
 
-    pub fn list_began(&mut self) {
-        self.named = Some(HashSet::new());
+    pub fn list_began(&mut self, scope: &Scope) {
+        self.named.insert(scope.clone(), HashSet::new());
     }
 
-    /// The list is complete: forgets how often the Events that it did not name were seen, and
-    /// gives their UIDs.
-    pub fn list_ended(&mut self) -> Vec<Uid> {
-        let Some(named) = self.named.take() else {
+    /// The list is complete: forgets how often the Events were seen that it did not name and that are
+    /// among those, and gives their UIDs.
+    pub fn list_ended(&mut self, scope: &Scope) -> Vec<Uid> {
+        let Some(named) = self.named.remove(scope) else {
             return Vec::new();
         };
         let mut gone: Vec<_> = self
             .seen
-            .extract_if(|uid, _| !named.contains(uid))
+            .extract_if(|uid, seen| covers(scope, &seen.namespace) && !named.contains(uid))
             .map(|(uid, _)| uid)
             .collect();
         gone.sort();
         gone
     }
 
-    pub fn list_aborted(&mut self) {
-        self.named = None;
+    pub fn list_aborted(&mut self, scope: &Scope) {
+        self.named.remove(scope);
     }
 
     /// The Events of an object, newest first, without those whose time is over.
@@ -131,6 +147,21 @@ impl Events {
             .filter(|event| event.regarding.uid.is_none_or(|about| about == uid))
             .cloned()
             .collect()
+    }
+
+    /// Events retained about objects of a namespace, or in all.
+    #[must_use]
+    pub fn count(&self, scope: &Scope) -> usize {
+        match scope {
+            None => self.len(),
+            Some(own) => {
+                let about = self
+                    .by_age
+                    .iter()
+                    .map(|(_, _, (_, namespace, _))| namespace);
+                about.filter(|namespace| *namespace == own).count()
+            }
+        }
     }
 
     /// Events retained, in all.
@@ -287,5 +318,25 @@ mod tests {
         assert!(events.of(at(3600), Uid::parse("o"), &orders()).is_empty());
         events.apply(at(3601), &event("f", "o", 1, 3601));
         assert_eq!(events.len(), 1);
+    }
+
+    #[test]
+    fn a_list_of_one_namespace_says_nothing_of_another() {
+        let (prod, test): (Scope, Scope) = (Some("prod".into()), Some("test".into()));
+        let mut events = Events::default();
+        events.apply(at(1), &event("e", "o", 1, 1));
+        events.list_began(&test);
+        assert!(events.list_ended(&test).is_empty());
+        events.list_began(&prod);
+        events.apply(at(2), &event("f", "o", 1, 2));
+        assert_eq!(events.list_ended(&prod), [Uid::parse("e")]);
+        assert_eq!(
+            (
+                events.count(&prod),
+                events.count(&test),
+                events.count(&None)
+            ),
+            (2, 0, 2)
+        );
     }
 }

@@ -87,11 +87,6 @@ async fn the_bridge_runs_with_what_rbac_printed_and_no_other_right() {
         resources: [namespaces]
         resourceNames: [NAMESPACE]
         verbs: [list, watch]
-      # read by database-pod-crashing, database-provisioning-failed
-      # a server without events.k8s.io has them in the core group
-      - apiGroups: [events.k8s.io, ""]
-        resources: [events]
-        verbs: [list, watch]
     ---
     apiVersion: rbac.authorization.k8s.io/v1
     kind: Role
@@ -114,6 +109,11 @@ async fn the_bridge_runs_with_what_rbac_printed_and_no_other_right() {
       # read by database-pod-crashing
       - apiGroups: [apps]
         resources: [statefulsets]
+        verbs: [list, watch]
+      # read by database-pod-crashing, database-provisioning-failed
+      # a server without events.k8s.io has them in the core group
+      - apiGroups: [events.k8s.io, ""]
+        resources: [events]
         verbs: [list, watch]
       # watched by database-backup-overdue, database-controller-stuck, database-deletion-stuck and 10 more
       - apiGroups: [stable.example.com]

@@ -300,3 +300,44 @@ fn a_join_in_some_namespaces_is_asked_of_those_only() {
     v1/Pod
     ");
 }
+
+#[test]
+fn rules_in_some_namespaces_read_the_events_of_those_only() {
+    let prod = "kind: DatabaseInstance, namespaces: [prod]}";
+    let told = rule("told", "on: event.type == 'Warning'");
+    let here = told.replace("kind: DatabaseInstance}", prod);
+    let mut world = World::new(&here);
+    let databases = Source {
+        namespace: Some("prod".into()),
+        ..Source::of("stable.example.com/v1", "DatabaseInstance")
+    }
+    .key();
+    let events = Source::events_of(Some("prod".into())).key();
+    let keys = |world: &World| {
+        let streams = world.setup.rules.streams().into_iter();
+        let keys: Vec<String> = streams
+            .map(|(source, _)| source.key().to_string())
+            .collect();
+        keys.join(" ")
+    };
+    assert_snapshot!(keys(&world), @"stable.example.com/v1/DatabaseInstance?namespace=prod events.k8s.io/v1/Event?namespace=prod");
+    let say = |world: &mut World, uid: &str| {
+        world.say_of(&events, Signal::Event(warning(uid, "orders", 1, at(1))));
+    };
+    world.list_of(&databases, &[orders()]);
+    world.list_of(&events, &[]);
+    say(&mut world, "e1");
+    world.run_to(10);
+    world.crash();
+    world.say_of(&events, Signal::ListBegan);
+    say(&mut world, "e1");
+    say(&mut world, "e2");
+    world.say_of(&events, Signal::ListEnded);
+    world.list_of(&databases, &[orders()]);
+    world.run_to(20);
+    assert_snapshot!(world.told(), @"
+    0s Firing Occurred: told orders
+    10s Firing Occurred: told orders
+    ");
+    assert_snapshot!(keys(&World::new(&format!("{here}{}", rule("all", "on: event.type == 'Warning'")))), @"stable.example.com/v1/DatabaseInstance stable.example.com/v1/DatabaseInstance?namespace=prod events.k8s.io/v1/Event");
+}

@@ -70,6 +70,7 @@ fn key(name: &str) -> Key {
 fn persist(name: &str, count: u64) -> Effect {
     let mut batch = Batch::default();
     let record = EventSeen {
+        namespace: "prod".into(),
         count,
         last_seen: Timestamp::UNIX_EPOCH,
     };
