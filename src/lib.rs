@@ -5,6 +5,8 @@
 //! `render` is a pure core that is driven by [`engine`]; the rest is the shell
 //! that waits, reads clocks and talks to the outside.
 
+// Mistakes for the simulation to find; none outside of tests.
+mod planted;
 // The expression language: knows nothing of Kubernetes watches, rules or alerts.
 pub mod cel;
 // The words that every stage uses: identities, labels, severity.
@@ -31,6 +33,9 @@ pub mod outbox;
 pub mod journal;
 // The stages above as one machine: step(now, input) -> effects.
 pub mod engine;
+// The machine in a simulated world, whose every promise is checked.
+#[cfg(test)]
+mod simulation;
 // A notification and its templates: the message as a receiver takes it.
 pub mod render;
 // To Slack, PagerDuty and webhooks: attempts, and how they ended.

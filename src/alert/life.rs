@@ -17,6 +17,7 @@ use crate::decision::{About, Reason};
 use crate::engine::Effects;
 use crate::evaluate::{Moment, Rule, Verdict};
 use crate::names::{Fingerprint, Labels, ObjectRef, SourceKey};
+use crate::planted::{self, Bug};
 
 /// The object that a verdict is about, at the moment of the verdict.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +40,10 @@ impl Alerts {
         effects: &mut Effects,
     ) -> Vec<Arc<Alert>> {
         let now = subject.moment.now;
+        let verdict = match verdict {
+            Verdict::Unknown(_) if planted::has(Bug::UnknownIsFalse) => &Verdict::False,
+            verdict => verdict,
+        };
         let current = self.active(subject.object.uid, &rule.name).cloned();
         let changed = match (current, verdict) {
             (None, Verdict::True) => self.begin(rule, subject, effects),

@@ -8,6 +8,7 @@ use super::{Effects, Engine};
 use crate::cel::Json;
 use crate::journal::{Key, Record};
 use crate::names::Uid;
+use crate::planted::{self, Bug};
 use crate::transition::events::Novelty;
 use crate::transition::{ChangeKind, Transition};
 use crate::watch::{KubernetesEvent, Observation, Signal, Signalled, Source};
@@ -37,6 +38,10 @@ impl Engine {
                 let stream = &mut self.streams[at];
                 stream.health.listing = false;
                 stream.health.broke(now, why);
+                if planted::has(Bug::AbortedListDeletes) {
+                    self.list_ended(at, effects);
+                    return;
+                }
                 stream.objects.list_aborted();
             }
             Signal::Broken { why } => self.streams[at].health.broke(self.now, why),

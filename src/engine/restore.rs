@@ -13,6 +13,7 @@ use crate::journal::{Key, Record};
 use crate::names::{Fingerprint, RuleName, Uid};
 use crate::notify::Notify;
 use crate::outbox::Outbox;
+use crate::planted::{self, Bug};
 use crate::transition::{EventSeen, Events, ObjectSeen};
 use crate::watch::Source;
 
@@ -31,6 +32,7 @@ impl Engine {
         for (key, record) in records {
             stored.take(key, record);
         }
+        let seen = stored.seen_events();
         let alerts = stored.alerts(now, &rules);
         let untold = untold(&alerts);
         let notify = Notify::restore(
@@ -47,7 +49,7 @@ impl Engine {
             draining: false,
             streams: rules.sources.iter().map(|_| Stream::default()).collect(),
             by_key: by_key(&rules),
-            events: Events::restore(stored.events),
+            events: Events::restore(seen),
             events_health: Health::default(),
             events_known: stored.events_known,
             late_events: Vec::new(),
@@ -112,6 +114,7 @@ impl Engine {
         for alert in alerts {
             let watched = self.health_of(&alert.source).is_some();
             match self.rule_of(&alert) {
+                Some(_) if planted::has(Bug::TimersLostAtRestart) => {}
                 Some((_, rule)) if watched => self.alerts.arm(&rule, &alert),
                 _ => {
                     let ending = Ending::RuleRemoved;
@@ -167,6 +170,13 @@ impl Stored {
         }
     }
 
+    fn seen_events(&mut self) -> HashMap<Uid, EventSeen> {
+        if planted::has(Bug::EventsForgotten) {
+            return HashMap::new();
+        }
+        std::mem::take(&mut self.events)
+    }
+
     /// The alerts, under the names that their rules have now, with no moment in the future: a
     /// clock that was ahead must not freeze a timer.
     fn alerts(&mut self, now: Timestamp, rules: &RuleSet) -> Vec<Arc<Alert>> {
@@ -188,7 +198,8 @@ impl Stored {
             .into_iter()
             .flatten()
             .any(|moment| moment > now);
-            if name.is_none() && !ahead {
+            let forgets = planted::has(Bug::HoldBeginsAgainAtRestart);
+            if name.is_none() && !ahead && !forgets {
                 continue;
             }
             let alert = Arc::make_mut(alert);
@@ -196,6 +207,9 @@ impl Stored {
                 alert.rule = (*name).clone();
             }
             alert.active_since = alert.active_since.min(now);
+            if forgets {
+                alert.active_since = now;
+            }
             alert.keep_since = alert.keep_since.map(|since| since.min(now));
             alert.unknown_since = alert.unknown_since.map(|since| since.min(now));
         }

@@ -17,6 +17,7 @@ use crate::decision::{About, Reason};
 use crate::engine::Effects;
 use crate::journal::Key;
 use crate::names::{Fingerprint, ReceiverName};
+use crate::planted::{self, Bug};
 
 impl Notify {
     /// Ends a step: all groups that are due. A group with an alert whose rule may not act now
@@ -175,10 +176,14 @@ impl Notify {
                 .filter(|cause| group.untold.is_empty() && *cause != Cause::Repeat);
         }
         let notification = cause.map(|cause| {
-            let opens = group.standing().firing + group.resolved.len() == 0;
+            let opens = opens(group);
+            let told = state_notification(now, group, cause, policy);
+            let told_of = told.alerts.iter().map(|alert| alert.fingerprint);
+            let first = told_of.filter(|one| group.untold.contains(one)).collect();
             Notification {
                 opens,
-                ..state_notification(now, group, cause, policy)
+                first,
+                ..told
             }
         });
         if cause == Some(Cause::Digest) {
@@ -206,7 +211,7 @@ impl Notify {
             GroupKind::Digest => group.standing().firing + group.untold.len() == 0,
             _ => told.is_some() || !policy.send_resolved,
         };
-        if !over {
+        if !over && !planted::has(Bug::ResolvedForgotten) {
             return;
         }
         for fingerprint in std::mem::take(&mut group.resolved) {
@@ -265,7 +270,10 @@ impl Notify {
             _ => Cause::Occurred,
         };
         let occurred = group.occurred.clone();
-        let notification = group.notification(now, cause, occurred.iter(), [].iter());
+        let notification = Notification {
+            opens: opens(group),
+            ..group.notification(now, cause, occurred.iter(), [].iter())
+        };
         self.remember(now, group, effects);
         Some(notification)
     }
@@ -295,6 +303,11 @@ impl Notify {
             }
         }
     }
+}
+
+/// Whether nothing that fires was told of the group.
+fn opens(group: &Group) -> bool {
+    group.standing().firing + group.resolved.len() == 0
 }
 
 /// What the group says about its states: all that fire, and those newly resolved. A digest

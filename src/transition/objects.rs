@@ -9,6 +9,7 @@ use super::packed::Packed;
 use super::words::Words;
 use crate::cel::Json;
 use crate::names::{RuleName, Uid};
+use crate::planted::{self, Bug};
 
 /// The last known state of an object: the fields that something reads.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,10 +38,13 @@ impl Objects {
             named.insert(uid);
         }
         let known = self.known.get(&uid);
-        if known.is_some_and(|known| known.is(object, &self.words)) {
+        let is_news = self.named.is_some() && planted::has(Bug::RelistIsNews);
+        if !is_news && known.is_some_and(|known| known.is(object, &self.words)) {
             return Some(object.clone());
         }
-        let old = known.map(|known| Arc::new(known.json(&self.words)));
+        let old = known
+            .filter(|_| self.named.is_none() || !planted::has(Bug::RelistIsNews))
+            .map(|known| Arc::new(known.json(&self.words)));
         let packed = Packed::new(uid, object, &mut self.words);
         self.known.insert(uid, packed);
         old
@@ -91,6 +95,9 @@ impl Objects {
         let Some(named) = self.named.take() else {
             return Vec::new();
         };
+        if planted::has(Bug::AbsenceIsNotDeletion) {
+            return Vec::new();
+        }
         let mut gone: Vec<_> = self
             .known
             .extract_if(|uid, _| !named.contains(uid))

@@ -86,6 +86,7 @@ fn deliver(id: &str) -> Effect {
         status: Status::Firing,
         cause: Cause::New,
         opens: true,
+        first: Vec::new(),
         at: Timestamp::UNIX_EPOCH,
         alerts: Vec::new(),
         omitted: 0,
