@@ -33,8 +33,8 @@ pub enum Bug {
     GroupsOvertake,
     /// `Retry-After` is not obeyed.
     RetryAfterIgnored,
-    /// A group forgets what resolved before it was told.
-    ResolvedForgotten,
+    /// A group is not woken by what resolves.
+    ResolveSleeps,
 }
 
 #[cfg(test)]
@@ -54,7 +54,7 @@ impl Bug {
         Bug::NewIdAfterRestart,
         Bug::GroupsOvertake,
         Bug::RetryAfterIgnored,
-        Bug::ResolvedForgotten,
+        Bug::ResolveSleeps,
     ];
 }
 

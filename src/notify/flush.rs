@@ -17,7 +17,6 @@ use crate::decision::{About, Reason};
 use crate::engine::Effects;
 use crate::journal::Key;
 use crate::names::{Fingerprint, ReceiverName};
-use crate::planted::{self, Bug};
 
 impl Notify {
     /// Ends a step: all groups that are due. A group with an alert whose rule may not act now
@@ -211,7 +210,7 @@ impl Notify {
             GroupKind::Digest => group.standing().firing + group.untold.len() == 0,
             _ => told.is_some() || !policy.send_resolved,
         };
-        if !over && !planted::has(Bug::ResolvedForgotten) {
+        if !over {
             return;
         }
         for fingerprint in std::mem::take(&mut group.resolved) {

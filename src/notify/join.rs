@@ -13,6 +13,7 @@ use crate::decision::Reason;
 use crate::engine::Effects;
 use crate::journal::Key;
 use crate::names::ReceiverName;
+use crate::planted::{self, Bug};
 
 impl Notify {
     /// An alert fired, changed while it fires, resolved, occurred, or occurred again (with a
@@ -91,6 +92,7 @@ impl Notify {
         };
         match group.update(alert) {
             Change::Nothing => {}
+            Change::News if alert.state == State::Resolved && planted::has(Bug::ResolveSleeps) => {}
             Change::News => {
                 self.bring_forward(now, &mut group, effects);
                 decide_grouped(now, alert, &group, effects);

@@ -14,7 +14,7 @@ use crate::cel::PathSet;
 use crate::decision::{Decision, Reason};
 use crate::engine::{Effect, Engine, Input, Setup};
 use crate::journal::{Key, Record};
-use crate::names::{Fingerprint, GroupKey, NotificationId};
+use crate::names::{Fingerprint, GroupKey, NotificationId, Uid};
 use crate::notify::{Notification, later};
 use crate::outbox::Outcome;
 use crate::watch::Signal;
@@ -44,6 +44,8 @@ pub struct Bridge {
     deaths: usize,
     /// What began to fire or happened, and was decided so.
     fired: BTreeMap<Fingerprint, Alert>,
+    /// Objects that were created, and told so.
+    created: BTreeSet<Uid>,
     /// What each notification is about, as it was written down.
     written: BTreeMap<NotificationId, Vec<Fingerprint>>,
     /// Alerts that a receiver need not hear of, and a decision says why.
@@ -69,6 +71,7 @@ impl Bridge {
             fuse: None,
             deaths: 0,
             fired: BTreeMap::new(),
+            created: BTreeSet::new(),
             written: BTreeMap::new(),
             explained: BTreeSet::new(),
             broken: None,
@@ -302,6 +305,14 @@ impl Bridge {
                     if let Err(why) = may {
                         self.breaks(why);
                     }
+                }
+            }
+            Reason::Occurred => {
+                if let (Some(rule), Some(object)) = (&about.rule, &about.object)
+                    && rule.as_str() == "created"
+                    && !self.created.insert(object.uid)
+                {
+                    self.breaks(format!("{} was created twice", object.name));
                 }
             }
             _ => {}

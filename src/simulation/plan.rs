@@ -116,9 +116,10 @@ fn step(rng: &mut Rng, kills: bool, faults: bool, moods: bool) -> Step {
                 0
             },
         },
-        _ => Step::Wait(match rng.u8(..4) {
-            0 => rng.i64(1..10),
-            1 | 2 => rng.i64(10..130),
+        _ => Step::Wait(match rng.u8(..40) {
+            0 => rng.i64(15_000..20_000),
+            1..10 => rng.i64(1..10),
+            10..30 => rng.i64(10..130),
             _ => rng.i64(130..1_500),
         }),
     }

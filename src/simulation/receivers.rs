@@ -139,8 +139,8 @@ impl Receiver {
 
     fn hear(&mut self, told: &Notification) -> Result<(), String> {
         // An id holds the moment of its decision, which a clock that was set back can see again.
-        let before = self.heard.get(&told.id);
-        if let Some(before) = before.filter(|_| self.clock_is_steady) {
+        let before = self.heard.get(&told.id).filter(|_| self.clock_is_steady);
+        if let Some(before) = before {
             if before != told {
                 return Err(format!("{} says something else the second time", told.id));
             }
@@ -167,7 +167,7 @@ impl Receiver {
         let spoke = speaks
             .then(|| self.spoke.insert(group, told.at))
             .flatten()
-            .filter(|_| told.cause == Cause::Repeat);
+            .filter(|_| self.clock_is_steady && told.cause == Cause::Repeat);
         if spoke.is_some_and(|spoke| told.at.duration_since(spoke) < REPEAT) {
             return Err(format!("{} repeats too soon", told.id));
         }

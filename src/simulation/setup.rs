@@ -68,6 +68,14 @@ spec:
 ---
 apiVersion: bellwether.dev/v1alpha1
 kind: Rule
+metadata: {name: created}
+spec:
+  watch: {apiVersion: stable.example.com/v1, kind: DatabaseInstance}
+  on: change == 'ADDED'
+  notify: [chat]
+---
+apiVersion: bellwether.dev/v1alpha1
+kind: Rule
 metadata: {name: warned}
 spec:
   watch: {apiVersion: stable.example.com/v1, kind: DatabaseInstance}
