@@ -440,8 +440,7 @@ impl Bridge {
             .collect();
         let firing = alerts.iter().filter(|alert| alert.state == State::Firing);
         self.compare("fire", firing.collect(), &truth, &unknown, &|_| true);
-        for which in 0..RECEIVERS.len() {
-            let name = RECEIVERS[which];
+        for (which, name) in RECEIVERS.into_iter().enumerate() {
             let receiver = &self.receivers[which];
             let subject = |alert: &Alert| Some((state(alert.rule.as_str())?, alert.object.uid));
             let fires = |alert: &Alert| subject(alert).is_some_and(|one| truth.contains(&one));

@@ -112,12 +112,11 @@ impl Cluster {
     }
 
     pub fn cache(&mut self, which: usize, failed: bool) {
-        let uid = match self.caches[which].take() {
-            Some(cache) => cache.uid,
-            None => {
-                self.born += 1;
-                format!("cache-{which}-{}", self.born)
-            }
+        let uid = if let Some(cache) = self.caches[which].take() {
+            cache.uid
+        } else {
+            self.born += 1;
+            format!("cache-{which}-{}", self.born)
         };
         self.revision += 1;
         let cache = Cache {

@@ -147,10 +147,10 @@ impl Model {
             .holds
             .iter()
             .find(|((name, of), _)| *name == rule && *of == uid);
-        let Some((_, held)) = subject else {
+        let Some((_, truth)) = subject else {
             return Err(format!("{rule} fires on {uid}, of which it is not true"));
         };
-        let due = later(held.since, SignedDuration::from_secs(*hold));
+        let due = later(truth.since, SignedDuration::from_secs(*hold));
         if now < due {
             return Err(format!(
                 "{rule} fires on {uid} before its hold is over, at {due}"
@@ -168,7 +168,7 @@ impl Model {
         if by_time && broken.is_some_and(|since| now.duration_since(*since) > patience) {
             return Err(format!("{rule} fires on {uid} while its stream is broken"));
         }
-        let latest = due.max(*believed).max(held.known_since);
+        let latest = due.max(*believed).max(truth.known_since);
         let latest = later(latest, SignedDuration::from_secs(1));
         if now > latest && rule != "overdue" {
             return Err(format!(
