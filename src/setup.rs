@@ -19,7 +19,7 @@ use crate::config::{Configuration, LoadOptions, Rule};
 use crate::diagnostic::Diagnostics;
 use crate::engine::Setup;
 use crate::evaluate::{Compiled, RuleSet, compile};
-use crate::names::ReceiverName;
+use crate::names::{ReceiverName, RuleName};
 use crate::notify::Policy;
 use crate::render::Format;
 use schemas::Schemas;
@@ -56,6 +56,8 @@ pub struct Loaded {
     pub schemas: Schemas,
     /// What types say against rules that run all the same; see [`Files::advisory`].
     pub advice: Diagnostics,
+    /// Rules that stay as they were last read, and why.
+    pub frozen: BTreeMap<RuleName, Arc<str>>,
 }
 
 /// The group versions of the kinds that the rules watch, as far as the files can be read.
@@ -131,6 +133,7 @@ fn load_here(files: &Files) -> Result<Loaded, Diagnostics> {
             policies: configuration.receivers.iter().map(policy::of).collect(),
             schemas,
             advice,
+            frozen: BTreeMap::new(),
             formats,
             configuration,
         }),
@@ -149,6 +152,7 @@ impl Loaded {
         Setup {
             rules: self.rules.clone(),
             policies: self.policies.clone(),
+            frozen: self.frozen.clone(),
             cluster: cluster.into(),
         }
     }

@@ -6,7 +6,7 @@ use super::decide::Pass;
 use super::stream::{Gone, Waiting};
 use super::{Effects, Engine};
 use crate::cel::Json;
-use crate::journal::{Key, Record};
+use crate::journal::Key;
 use crate::names::Uid;
 use crate::transition::events::Novelty;
 use crate::transition::{ChangeKind, Transition};
@@ -17,7 +17,7 @@ impl Engine {
         let Signalled { source, signal } = signalled;
         if let Some(&at) = self.by_key.get(&source) {
             self.observe_objects(at, signal, effects);
-        } else if source == Source::events().key() {
+        } else if self.rules.reads_events() && source == Source::events().key() {
             self.observe_events(signal, effects);
         }
     }
@@ -42,6 +42,7 @@ impl Engine {
             Signal::Broken { why } => self.streams[at].health.broke(self.now, why),
             Signal::Recovered => {
                 self.streams[at].health.broken = None;
+                self.look_if_it_may_act(at, effects);
                 self.resume();
             }
             Signal::Dormant { why } => {
@@ -50,8 +51,36 @@ impl Engine {
                 stream.health.broken = None;
             }
             Signal::Awake => self.streams[at].health.dormant = None,
+            Signal::Refreshed(observation) => self.refreshed(at, observation),
+            Signal::RefreshEnded => self.refresh_ended(at, effects),
             Signal::Event(_) | Signal::EventDeleted(_) => {}
         }
+    }
+
+    /// An object with the paths that are read since a reload. One that has changed meanwhile is
+    /// left to the change itself, which follows.
+    fn refreshed(&mut self, at: usize, observation: Observation) {
+        let uid = observation.header.uid;
+        let stream = &mut self.streams[at];
+        let known = stream.objects.get(uid);
+        if known.is_some_and(|known| is_same_version(&known, &observation.object)) {
+            stream.objects.apply(uid, &Arc::new(observation.object));
+            stream.behind.remove(&uid);
+            self.write_later(at, uid);
+        }
+    }
+
+    fn refresh_ended(&mut self, at: usize, effects: &mut Effects) {
+        let stream = &mut self.streams[at];
+        stream.health.broken = None;
+        stream.health.dormant = None;
+        if !std::mem::replace(&mut stream.health.listed, true) {
+            self.first_list(at, effects);
+        }
+        self.look_if_it_may_act(at, effects);
+        self.write_known_when_written(effects);
+        self.bring_late_events(effects);
+        self.resume();
     }
 
     fn applied(&mut self, at: usize, observation: Observation, effects: &mut Effects) {
@@ -142,12 +171,15 @@ impl Engine {
         effects: &mut Effects,
     ) {
         let before = effects.len();
-        let pass = if self.waits_for_events(at) {
-            self.wait_for_events(at, transition, false);
-            Pass::live().without_events()
+        let mut pass = if self.streams[at].behind.remove(&transition.uid) {
+            Pass::first(false)
         } else {
             Pass::live()
         };
+        if self.waits_for_events(at) {
+            self.wait_for_events(at, transition, false);
+            pass = pass.without_events();
+        }
         self.decide(at, transition, pass, effects);
         self.claim_events(at, transition, effects);
         let read = &self.rules.sources[at].paths;
@@ -174,8 +206,11 @@ impl Engine {
     }
 
     pub(super) fn waits_for_events(&self, at: usize) -> bool {
-        let rules = self.rules.sources[at].rules.iter();
-        !self.events_health.listed && rules.map(|&n| &self.rules.rules[n]).any(|r| r.reads_events)
+        let watched = &self.rules.sources[at];
+        let unlisted = self.new_kinds.contains(&watched.source.kind);
+        let rules = watched.rules.iter();
+        (unlisted || !self.events_health.listed)
+            && rules.map(|&n| &self.rules.rules[n]).any(|r| r.reads_events)
     }
 
     pub(super) fn wait_for_events(&mut self, at: usize, transition: &Transition, baseline: bool) {
@@ -215,17 +250,17 @@ impl Engine {
                 stream.waiting.insert(uid, waiting);
             }
             self.first_list(at, effects);
+            let stream = &mut self.streams[at];
+            stream.introduced.clear();
+            stream.behind.clear();
         } else {
             for (uid, last) in gone {
                 self.gone(at, uid, last, false, effects);
             }
+            self.look_if_it_may_act(at, effects);
         }
-        let paths = self.rules.sources[at].paths.clone();
-        if self.streams[at].known.as_ref() != Some(&paths) {
-            let key = Key::Source(self.rules.sources[at].key.clone());
-            effects.put(key, Record::Source(paths.clone()));
-            self.streams[at].known = Some(paths);
-        }
+        self.streams[at].known = Some(self.rules.sources[at].paths.clone());
+        self.write_known_when_written(effects);
         self.bring_late_events(effects);
         self.resume();
     }
@@ -256,8 +291,13 @@ impl Engine {
 
     /// The one transition that stands for all that happened while a rule waited.
     pub(super) fn caught_up(&self, at: usize, uid: Uid, waiting: &Waiting) -> Option<Transition> {
-        let late = !waiting.baseline;
-        let transition = match (&waiting.gone, self.streams[at].objects.get(uid)) {
+        let object = self.streams[at].objects.get(uid);
+        let changed = match (&waiting.old, &object) {
+            (Some(old), Some(object)) => !is_same_version(old, object),
+            _ => true,
+        };
+        let late = changed && !waiting.baseline;
+        let transition = match (&waiting.gone, object) {
             (Some(gone), None) => {
                 // What came and went unseen is not invented.
                 waiting.old.as_ref()?;
@@ -298,7 +338,10 @@ impl Engine {
             }
             Signal::Dormant { why } => self.events_health.dormant = Some(why),
             Signal::Awake => self.events_health.dormant = None,
-            Signal::Applied(_) | Signal::Deleted(_) => {}
+            Signal::Applied(_)
+            | Signal::Deleted(_)
+            | Signal::Refreshed(_)
+            | Signal::RefreshEnded => {}
         }
     }
 
@@ -309,7 +352,12 @@ impl Engine {
             return;
         }
         let event = Arc::new(event);
-        let baseline = !self.events_health.listed && !self.events_known;
+        let is_new = self.new_kinds.contains(&event.regarding.kind);
+        let baseline = if self.events_health.listing {
+            is_new || !self.events_known
+        } else {
+            !self.events_health.listed && !self.events_known
+        };
         let novelty = self.events.apply(self.now, &event);
         if novelty == Novelty::Known {
             return;
@@ -366,12 +414,10 @@ impl Engine {
         self.events_health.listing = false;
         self.events_health.broken = None;
         let first = !std::mem::replace(&mut self.events_health.listed, true);
-        if !self.events_known {
-            self.events_known = true;
-            let key = Key::Source(Source::events().key());
-            effects.put(key, Record::Source(crate::cel::PathSet::all()));
-        }
-        if !first {
+        self.events_known = true;
+        self.write_known_when_written(effects);
+        let new_kinds = std::mem::take(&mut self.new_kinds);
+        if !first && new_kinds.is_empty() {
             return;
         }
         for at in 0..self.streams.len() {
@@ -400,5 +446,17 @@ impl Engine {
                 self.late_events.push((at, told));
             }
         }
+    }
+}
+
+/// Whether the server says that these are one version of an object, whatever was read of it.
+fn is_same_version(one: &Json, other: &Json) -> bool {
+    let version = |object: &Json| {
+        let version = object.at(&["metadata", "resourceVersion"]);
+        version.and_then(Json::as_str).map(str::to_owned)
+    };
+    match (version(one), version(other)) {
+        (Some(one), Some(other)) => one == other,
+        _ => one == other,
     }
 }

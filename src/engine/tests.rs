@@ -4,6 +4,7 @@
 mod lists;
 mod occurrences;
 mod properties;
+mod reloads;
 mod restarts;
 mod states;
 mod time;

@@ -199,6 +199,27 @@ impl Engine {
         }
         self.write_at = later.is_some().then_some(self.now);
         self.dirty = later.unwrap_or_default();
+        self.write_known_when_written(effects);
+    }
+
+    /// Says in the journal what its objects are projections on, and that it has the Events: not
+    /// before it has them all, or a crash in between would make news of what is old.
+    pub(super) fn write_known_when_written(&mut self, effects: &mut Effects) {
+        for (at, stream) in self.streams.iter_mut().enumerate() {
+            let watched = &self.rules.sources[at];
+            let written = stream.written.as_ref() == Some(&watched.paths);
+            let of_stream = |(stream, _): &(usize, Uid)| *stream == at;
+            if !written && stream.health.listed && !self.dirty.iter().any(of_stream) {
+                stream.written = Some(watched.paths.clone());
+                let record = Record::Source(watched.paths.clone());
+                effects.put(Key::Source(watched.key.clone()), record);
+            }
+        }
+        if self.events_known && !self.events_written && self.dirty_events.is_empty() {
+            self.events_written = true;
+            let record = Record::Source(crate::cel::PathSet::all());
+            effects.put(Key::Source(Source::events().key()), record);
+        }
     }
 
     /// Alerts about objects that no list names any more: what the journal lost of the object
@@ -214,8 +235,13 @@ impl Engine {
             .filter(|alert| !self.keeps_after_deletion(alert))
             .cloned()
             .collect();
+        let adopted = std::mem::take(&mut self.streams[stream].adopted);
         for alert in orphans {
-            let ending = crate::alert::Ending::Deleted;
+            let ending = if adopted.contains(&alert.fingerprint) {
+                crate::alert::Ending::LeftSelection
+            } else {
+                crate::alert::Ending::Deleted
+            };
             if let Some(alert) = self.alerts.end(self.now, &alert, ending, effects) {
                 self.tell(&alert, effects);
             }

@@ -168,6 +168,7 @@ impl<'a> Compiler<'a> {
                 .any(|program| reads(program, "event") || reads(program, "events"));
         Some(Rule {
             name: self.document.name.clone(),
+            written: spec.clone(),
             hold: signed(self.document.held_for()),
             keep_firing_for: signed(self.document.kept_firing_for()),
             severity: spec.severity,

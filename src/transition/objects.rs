@@ -115,6 +115,14 @@ impl Objects {
         self.known.is_empty()
     }
 
+    /// All of them, in their order.
+    #[must_use]
+    pub fn uids(&self) -> Vec<Uid> {
+        let mut uids: Vec<Uid> = self.known.keys().copied().collect();
+        uids.sort_unstable();
+        uids
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = (Uid, Json)> {
         let known = self.known.iter();
         known.map(|(uid, known)| (*uid, known.json(&self.words)))

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::world::{World, database, rule};
+use super::world::{World, database, rule, setup};
 
 /// Something that happens to one of three databases, some seconds after the last thing.
 #[derive(Clone, Debug)]
@@ -26,7 +26,7 @@ fn happenings() -> impl Strategy<Value = Vec<Happening>> {
     prop::collection::vec(happening, 1..25)
 }
 
-fn rules() -> String {
+fn rules() -> [String; 4] {
     [
         rule("failed", "when: object.status.phase == 'Failed'\nfor: 2m"),
         rule(
@@ -37,8 +37,13 @@ fn rules() -> String {
             "upgraded",
             "on: object.spec.version != oldObject.spec.version",
         ),
+        rule("provisioning", "on: object.status.phase == 'Provisioning'"),
     ]
-    .concat()
+}
+
+/// The same rules, and one that reads what no other does.
+fn more_rules() -> String {
+    rules().concat() + &rule("small", "when: object.spec.replicas < 2")
 }
 
 /// A cluster of three databases, as far as they exist.
@@ -93,7 +98,7 @@ impl Cluster {
 
 /// What was told, with a relist, a crash, or both ticks and nothing before each happening.
 fn tell(history: &[Happening], before: &dyn Fn(usize, &mut World, &Cluster)) -> World {
-    let mut world = World::listed(&rules(), &[]);
+    let mut world = World::listed(&rules().concat(), &[]);
     let mut cluster = Cluster::default();
     for (number, happening) in history.iter().enumerate() {
         before(number, &mut world, &cluster);
@@ -101,6 +106,13 @@ fn tell(history: &[Happening], before: &dyn Fn(usize, &mut World, &Cluster)) -> 
     }
     world.run_to(world.now.as_second() + 1000);
     world
+}
+
+/// What was told, whatever the order within a moment.
+fn sorted(world: &World) -> Vec<String> {
+    let mut lines: Vec<String> = world.told().lines().map(str::to_owned).collect();
+    lines.sort();
+    lines
 }
 
 proptest! {
@@ -120,7 +132,7 @@ proptest! {
     #[test]
     fn splitting_time_into_more_ticks_sends_nothing_else(history in happenings(), step in 1..60_i64) {
         let plain = tell(&history, &|_, _, _| {});
-        let mut split = World::listed(&rules(), &[]);
+        let mut split = World::listed(&rules().concat(), &[]);
         let mut cluster = Cluster::default();
         for happening in &history {
             if let Happening::Wait(seconds) = happening {
@@ -147,8 +159,45 @@ proptest! {
     }
 
     #[test]
+    fn a_reload_of_the_same_rules_in_any_order_changes_nothing(
+        history in happenings(),
+        at in 0..25_usize,
+        order in Just(vec![0, 1, 2, 3]).prop_shuffle(),
+    ) {
+        let plain = tell(&history, &|_, _, _| {});
+        let shuffled: String = order.iter().map(|rule| rules()[*rule].clone()).collect();
+        let reloaded = tell(&history, &|number, world, cluster| {
+            if number >= at {
+                world.reload(setup(&shuffled), &cluster.all());
+            }
+        });
+        prop_assert_eq!(sorted(&plain), sorted(&reloaded));
+    }
+
+    #[test]
+    fn rules_that_come_and_go_change_nothing_for_the_others_and_a_crash_then_is_not_heard(
+        history in happenings(),
+        at in 0..25_usize,
+        crash in any::<bool>(),
+    ) {
+        let plain = tell(&history, &|_, _, _| {});
+        let reloaded = tell(&history, &|number, world, cluster| {
+            if number == at {
+                world.reload(setup(&more_rules()), &cluster.all());
+                if crash {
+                    world.crash();
+                    world.list_events(&[]);
+                    world.list(&cluster.all());
+                }
+                world.reload(setup(&rules().concat()), &cluster.all());
+            }
+        });
+        prop_assert_eq!(plain.told(), reloaded.told());
+    }
+
+    #[test]
     fn every_firing_that_was_told_is_resolved_when_all_is_well(history in happenings()) {
-        let mut world = World::listed(&rules(), &[]);
+        let mut world = World::listed(&rules().concat(), &[]);
         let mut cluster = Cluster::default();
         for happening in &history {
             cluster.happen(happening, &mut world, true);
