@@ -7,6 +7,7 @@
 mod human;
 mod machine;
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -216,6 +217,16 @@ impl Diagnostics {
             diagnostic.level = Level::Warning;
         }
         self
+    }
+
+    /// Takes those of another report that it does not have yet, and keeps the other's secrets.
+    pub fn append(&mut self, other: Self) {
+        self.secrets.extend(other.secrets);
+        self.left_out += other.left_out;
+        let key = |d: &Diagnostic| (d.place.as_ref().map(Place::to_string), d.message.clone());
+        let known: HashSet<_> = self.list.iter().map(key).collect();
+        let new = other.list.into_iter();
+        self.extend(new.filter(|one| !known.contains(&key(one))));
     }
 
     /// In the order of files and places; what has no place comes first.
