@@ -66,15 +66,7 @@ pub struct Loaded {
 /// The group versions of the kinds that the rules watch, as far as the files can be read.
 #[must_use]
 pub fn watched_versions(files: &Files) -> BTreeSet<String> {
-    let options = LoadOptions {
-        params: files.params.clone(),
-        own_namespace: files.own_namespace.clone(),
-    };
-    let read = Configuration::read(&files.rules, &options, &mut Diagnostics::default());
-    let rules = read.rules.iter();
-    rules
-        .map(|rule| rule.spec.watch.api_version.clone())
-        .collect()
+    Reading::of(files, &mut Diagnostics::default()).watched_versions(files)
 }
 
 /// Loads, compiles and checks everything.
@@ -104,10 +96,7 @@ fn assemble_here(
     template_texts: &templates::Texts,
     mut problems: Diagnostics,
 ) -> Result<Loaded, Diagnostics> {
-    let options = LoadOptions {
-        params: files.params.clone(),
-        own_namespace: files.own_namespace.clone(),
-    };
+    let options = files.options();
     let mut configuration = Configuration::read_sources(sources, &options, &mut problems);
     if files.assume_held {
         for rule in &mut configuration.rules {
@@ -165,6 +154,15 @@ fn assemble_here(
         Err(more) => {
             problems.extend(more);
             Err(problems.sorted())
+        }
+    }
+}
+
+impl Files {
+    fn options(&self) -> LoadOptions {
+        LoadOptions {
+            params: self.params.clone(),
+            own_namespace: self.own_namespace.clone(),
         }
     }
 }

@@ -61,6 +61,21 @@ impl LastGood {
         &self.files
     }
 
+    /// From now on rules go by these schemas; what those say against them is advice.
+    pub fn go_by(&mut self, served: Vec<(String, serde_json::Value)>) {
+        self.files.served = served;
+        self.files.advisory = true;
+    }
+
+    /// The files that it began with, once more.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn again(&self, reading: &Reading) -> Result<Loaded, Diagnostics> {
+        let (sources, templates) = (reading.sources(), &reading.templates);
+        assemble(&self.files, &sources, templates, &Diagnostics::default())
+    }
+
     /// Takes what a new reading has, as far as it is right.
     ///
     /// # Errors
@@ -203,8 +218,9 @@ impl<'a> Choice<'a> {
         }
         let name = document.source.name();
         let file = root.sources.iter().find(|source| source.name() == name);
-        if let Some(file) = file.filter(|file| file.text().trim().is_empty()) {
-            return Some(format!("{} is empty", file.name()));
+        let in_file = |found: &&Document| found.source.name() == name;
+        if file.is_some() && self.found.iter().find(in_file).is_none() {
+            return Some(format!("{name} has no documents"));
         }
         let found = self.found.iter().enumerate();
         let mut of_root = found

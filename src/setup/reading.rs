@@ -2,6 +2,7 @@
 //!
 //! Two readings are equal when they say the same: a file that was only touched is no change.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{Files, templates};
-use crate::config::{read_files, split_documents, yaml_value};
+use crate::config::{Configuration, read_files, split_documents, yaml_value};
 use crate::diagnostic::{Diagnostics, Source};
 
 /// What the files said.
@@ -59,6 +60,17 @@ impl Reading {
     pub fn sources(&self) -> Vec<Arc<Source>> {
         let roots = self.roots.iter();
         roots.flat_map(|root| root.sources.clone()).collect()
+    }
+
+    /// The group versions of the kinds that the rules watch, as far as they can be read.
+    #[must_use]
+    pub fn watched_versions(&self, files: &Files) -> BTreeSet<String> {
+        let (sources, mut unread) = (self.sources(), Diagnostics::default());
+        let read = Configuration::read_sources(&sources, &files.options(), &mut unread);
+        let rules = read.rules.iter();
+        rules
+            .map(|rule| rule.spec.watch.api_version.clone())
+            .collect()
     }
 
     /// The documents of all files, as far as they can be told apart.
