@@ -13,6 +13,7 @@ pub mod decide;
 pub mod effect;
 pub mod explain;
 pub mod observe;
+mod refresh;
 mod reload;
 pub mod restore;
 pub mod status;

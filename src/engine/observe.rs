@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::decide::Pass;
+use super::refresh::is_same_version;
 use super::stream::{Gone, Waiting};
 use super::{Effects, Engine};
 use crate::cel::Json;
@@ -55,32 +56,6 @@ impl Engine {
             Signal::RefreshEnded => self.refresh_ended(at, effects),
             Signal::Event(_) | Signal::EventDeleted(_) => {}
         }
-    }
-
-    /// An object with the paths that are read since a reload. One that has changed meanwhile is
-    /// left to the change itself, which follows.
-    fn refreshed(&mut self, at: usize, observation: Observation) {
-        let uid = observation.header.uid;
-        let stream = &mut self.streams[at];
-        let known = stream.objects.get(uid);
-        if known.is_some_and(|known| is_same_version(&known, &observation.object)) {
-            stream.objects.apply(uid, &Arc::new(observation.object));
-            stream.behind.remove(&uid);
-            self.write_later(at, uid);
-        }
-    }
-
-    fn refresh_ended(&mut self, at: usize, effects: &mut Effects) {
-        let stream = &mut self.streams[at];
-        stream.health.broken = None;
-        stream.health.dormant = None;
-        if !std::mem::replace(&mut stream.health.listed, true) {
-            self.first_list(at, effects);
-        }
-        self.look_if_it_may_act(at, effects);
-        self.write_known_when_written(effects);
-        self.bring_late_events(effects);
-        self.resume();
     }
 
     fn applied(&mut self, at: usize, observation: Observation, effects: &mut Effects) {
@@ -266,7 +241,7 @@ impl Engine {
     }
 
     /// Everything that was found while the rules waited is one transition an object.
-    fn first_list(&mut self, at: usize, effects: &mut Effects) {
+    pub(super) fn first_list(&mut self, at: usize, effects: &mut Effects) {
         let waiting = std::mem::take(&mut self.streams[at].waiting);
         let waits_for_events = self.waits_for_events(at);
         for (uid, waiting) in waiting {
@@ -446,17 +421,5 @@ impl Engine {
                 self.late_events.push((at, told));
             }
         }
-    }
-}
-
-/// Whether the server says that these are one version of an object, whatever was read of it.
-fn is_same_version(one: &Json, other: &Json) -> bool {
-    let version = |object: &Json| {
-        let version = object.at(&["metadata", "resourceVersion"]);
-        version.and_then(Json::as_str).map(str::to_owned)
-    };
-    match (version(one), version(other)) {
-        (Some(one), Some(other)) => one == other,
-        _ => one == other,
     }
 }

@@ -9,7 +9,6 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use super::decide::Pass;
 use super::restore::{by_key, numbers, renamed};
 use super::stream::Stream;
 use super::wakes::Wake;
@@ -19,7 +18,6 @@ use crate::decision::{About, Reason};
 use crate::evaluate::{Rule, RuleSet};
 use crate::journal::{Key, Record};
 use crate::names::{RuleName, SourceKey};
-use crate::transition::Transition;
 use crate::watch::Source;
 
 /// Where the rules and streams of before are now.
@@ -292,43 +290,6 @@ impl Engine {
         let numbers = numbers.filter(|number| introduced.contains(number));
         self.streams[at].introduced.extend(numbers);
         self.look_if_it_may_act(at, effects);
-    }
-
-    /// Rules that are new or were edited look at a stream's objects as soon as it is believed.
-    pub(super) fn look_if_it_may_act(&mut self, at: usize, effects: &mut Effects) {
-        let stream = &self.streams[at];
-        let waits = !stream.introduced.is_empty() || !stream.adopted.is_empty();
-        if waits && stream.health.may_act(self.now) {
-            self.first_looks(at, effects);
-        }
-    }
-
-    /// They look at every object, to which nothing has happened.
-    fn first_looks(&mut self, at: usize, effects: &mut Effects) {
-        let numbers = std::mem::take(&mut self.streams[at].introduced);
-        let numbers: Vec<usize> = numbers.into_iter().collect();
-        let objects = self.streams[at].objects.uids();
-        let waits_for_events = self.waits_for_events(at);
-        for uid in objects {
-            // One that is behind comes with its next change, and everybody looks at it then.
-            let behind = self.streams[at].behind.contains(&uid);
-            let object = self.streams[at].objects.get(uid);
-            let Some(object) = object.filter(|_| !behind) else {
-                continue;
-            };
-            let transition = Transition::seen(uid, Some(object.clone()), object);
-            let mut pass = Pass::first(false);
-            if waits_for_events {
-                self.wait_for_events(at, &transition, true);
-                pass = pass.without_events();
-            }
-            let before = effects.len();
-            self.look(at, &numbers, &transition, pass, effects);
-            if effects.len() > before {
-                self.write_object(at, uid, effects);
-            }
-        }
-        self.end_alerts_of_the_gone(at, effects);
     }
 }
 

@@ -153,14 +153,11 @@ impl Reload {
             return;
         }
         self.watched.last_good = next;
-        let outcome = if problems.is_empty() {
-            "applied"
-        } else {
-            "partly"
-        };
         let problems = tell(&problems);
+        let wrong = problems.len().max(loaded.frozen.len());
+        let outcome = if wrong == 0 { "applied" } else { "partly" };
         let now = Timestamp::now();
-        self.metrics.configured(now, problems.len(), Some(outcome));
+        self.metrics.configured(now, wrong, Some(outcome));
         tracing::info!(
             rules = loaded.rules.rules.len(),
             receivers = receivers.len(),

@@ -159,13 +159,22 @@ proptest! {
     }
 
     #[test]
-    fn a_reload_of_the_same_rules_in_any_order_changes_nothing(
+    fn rules_in_another_order_or_with_other_texts_change_nothing(
         history in happenings(),
         at in 0..25_usize,
         order in Just(vec![0, 1, 2, 3]).prop_shuffle(),
+        edited in any::<[bool; 4]>(),
     ) {
         let plain = tell(&history, &|_, _, _| {});
-        let shuffled: String = order.iter().map(|rule| rules()[*rule].clone()).collect();
+        let rule = |number: &usize| {
+            let text = rules()[*number].clone();
+            if edited[*number] {
+                text.replace("\n---\n", "\n  summary: another\n  severity: info\n---\n")
+            } else {
+                text
+            }
+        };
+        let shuffled: String = order.iter().map(rule).collect();
         let reloaded = tell(&history, &|number, world, cluster| {
             if number >= at {
                 world.reload(setup(&shuffled), &cluster.all());

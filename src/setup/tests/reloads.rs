@@ -270,15 +270,10 @@ fn where_nothing_can_be_used_all_stays() {
     let other = RECEIVER.replace("name: hook", "name: other");
     world.write("rules/rules.yaml", &other);
     assert_snapshot!(world.reload(), @"
-    a: object.status.phase == 'A'
-    b: object.status.phase == 'B'
-    frozen a: DIR/rules/rules.yaml has no documents
-    frozen b: DIR/rules/rules.yaml has no documents
-    error: the expression ends too early
-     --> DIR/rules/other.yaml:6:31
-      |
-    6 |   when: object.status.phase ==
-      |                               ^
+    all stays as it is
+    error: there are no rules
+     |
+     = help: 2 files were read; a rule is a document with `kind: Rule`
     ");
 }
 
