@@ -61,10 +61,6 @@ pub struct Setup {
 
 /// All that can happen to the engine.
 #[derive(Clone, Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "the large variant is the common one, and lives for a moment"
-)]
 pub enum Input {
     /// A stream said something.
     Signalled(Signalled),

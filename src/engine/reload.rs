@@ -147,14 +147,14 @@ impl Engine {
             }
             self.streams[at] = stream;
         }
-        let moved = |at: usize| moves.streams[at];
+        let now_at = |at: usize| moves.streams[at];
         let dirty = std::mem::take(&mut self.dirty).into_iter();
         self.dirty = dirty
-            .filter_map(|(at, uid)| Some((moved(at)?, uid)))
+            .filter_map(|(at, uid)| Some((now_at(at)?, uid)))
             .collect();
         let late = std::mem::take(&mut self.late_events).into_iter();
         self.late_events = late
-            .filter_map(|(at, told)| Some((moved(at)?, told)))
+            .filter_map(|(at, told)| Some((now_at(at)?, told)))
             .collect();
     }
 

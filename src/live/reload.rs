@@ -203,13 +203,12 @@ impl Reload {
 
     /// A credential that is not there yet is tried again at each attempt; somebody should know.
     async fn verify(&self, ways: &Ways) {
-        match timeout(ASKED, ways.deliverer.verify()).await {
-            Ok(missing) => {
-                for missing in missing {
-                    tracing::warn!(help = missing.error.help(), "{missing}");
-                }
-            }
-            Err(_) => tracing::warn!("it cannot be seen in time whether credentials are there"),
+        let Ok(missing) = timeout(ASKED, ways.deliverer.verify()).await else {
+            tracing::warn!("it cannot be seen in time whether credentials are there");
+            return;
+        };
+        for missing in missing {
+            tracing::warn!(help = missing.error.help(), "{missing}");
         }
     }
 }

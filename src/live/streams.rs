@@ -105,6 +105,9 @@ impl Streams {
     }
 
     /// The end of the stream that ends first. None should: each heals itself.
+    ///
+    /// # Errors
+    /// It panicked.
     pub async fn first_end(&mut self) -> Result<(), JoinError> {
         let running = self.running.values_mut();
         let ends: Vec<_> = running.map(|it| Box::pin(it.watching.ended())).collect();

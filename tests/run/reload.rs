@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::bridge::Bridge;
 use crate::kinds;
-use crate::world::World;
+use crate::world::{HOOK, World};
 
 const SOON: Duration = Duration::from_secs(20);
 /// Longer than a mistake takes to be heard.
@@ -20,7 +20,7 @@ const FAILED: &str = "when: object.status.phase == 'Failed'";
 fn directory(world: &World, rules: &str) -> std::path::PathBuf {
     let directory = world.folder.path().join("rules");
     fs::create_dir_all(&directory).unwrap();
-    fs::write(directory.join("hook.yaml"), world.hook()).unwrap();
+    fs::write(directory.join("hook.yaml"), HOOK).unwrap();
     fs::write(directory.join("rules.yaml"), rules).unwrap();
     directory
 }
@@ -221,7 +221,7 @@ async fn a_mounted_config_map_that_is_swapped_is_noticed_and_one_that_is_touched
     mount(
         &volume,
         "1",
-        &[("rules.yaml", &of("Failed")), ("hook.yaml", world.hook())],
+        &[("rules.yaml", &of("Failed")), ("hook.yaml", HOOK)],
     );
     let database = world.database("orders").await;
     let bridge = world.command_reading(&volume, "1s").start().await;
@@ -230,7 +230,7 @@ async fn a_mounted_config_map_that_is_swapped_is_noticed_and_one_that_is_touched
     mount(
         &volume,
         "2",
-        &[("rules.yaml", &of("Failed")), ("hook.yaml", world.hook())],
+        &[("rules.yaml", &of("Failed")), ("hook.yaml", HOOK)],
     );
     world.phase(&database, "Failed").await;
     world.webhook.wait_for(1, SOON).await.unwrap();
@@ -240,7 +240,7 @@ async fn a_mounted_config_map_that_is_swapped_is_noticed_and_one_that_is_touched
     mount(
         &volume,
         "3",
-        &[("rules.yaml", &of("Pending")), ("hook.yaml", world.hook())],
+        &[("rules.yaml", &of("Pending")), ("hook.yaml", HOOK)],
     );
     world.webhook.wait_for(2, SOON).await.unwrap();
     world.phase(&database, "Pending").await;
@@ -336,7 +336,7 @@ async fn a_receiver_that_is_replaced_is_spoken_to_as_its_document_says() {
     let database = world.database("orders").await;
     let bridge = world.command_reading(&rules, "1s").start().await;
     bridge.ready().await;
-    let with_header = world.hook().replace(
+    let with_header = HOOK.replace(
         "{env: HOOK_URL}}",
         "{env: HOOK_URL}, headers: {X-Team: storage}}",
     );

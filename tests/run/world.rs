@@ -14,6 +14,20 @@ use crate::bridge::Command;
 /// PagerDuty's integration keys have 32 characters.
 const ROUTING_KEY: &str = "0123456789abcdef0123456789abcdef";
 
+/// A receiver that hears of each alert by itself, at once.
+pub const HOOK: &str = "
+---
+apiVersion: bellwether.dev/v1alpha1
+kind: Receiver
+metadata: {name: hook}
+spec:
+  webhook: {url: {env: HOOK_URL}}
+  groupBy: [...]
+  groupWait: 0s
+  groupInterval: 1s
+  maxInFlight: 10
+";
+
 pub struct World {
     pub cluster: &'static Cluster,
     pub objects: Objects,
@@ -125,22 +139,6 @@ spec:
             self.namespace,
             spec.trim().replace('\n', "\n  ")
         )
-    }
-
-    /// A receiver that hears of each alert by itself, at once.
-    pub fn hook(&self) -> &'static str {
-        "
----
-apiVersion: bellwether.dev/v1alpha1
-kind: Receiver
-metadata: {name: hook}
-spec:
-  webhook: {url: {env: HOOK_URL}}
-  groupBy: [...]
-  groupWait: 0s
-  groupInterval: 1s
-  maxInFlight: 10
-"
     }
 
     /// The rules of `rules/`, watching this namespace only, and receivers of the names that they

@@ -305,8 +305,9 @@ impl World {
     /// Other rules from now on. As the shell does, a stream that reads other paths is read again,
     /// and one that is new lists.
     pub fn reload(&mut self, setup: Setup, objects: &[Value]) {
-        let before = std::mem::replace(&mut self.setup, setup.clone());
         self.input(Input::Reloaded(setup.clone()));
+        let before = std::mem::replace(&mut self.setup, setup);
+        let setup = self.setup.clone();
         for watched in &setup.rules.sources {
             let mut was = before.rules.sources.iter();
             match was.find(|was| was.key == watched.key) {

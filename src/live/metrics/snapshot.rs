@@ -15,15 +15,18 @@ use crate::watch::stats::WatchStats;
 
 /// The counters of the streams that run, shared with them.
 #[derive(Clone, Debug, Default)]
-pub struct Streams(Arc<Mutex<Vec<(SourceKey, Arc<WatchStats>)>>>);
+pub struct Streams(Arc<Mutex<Vec<Counted>>>);
+
+/// A stream and its counters.
+type Counted = (SourceKey, Arc<WatchStats>);
 
 impl Streams {
     /// These are the ones that run now.
-    pub fn set(&self, streams: Vec<(SourceKey, Arc<WatchStats>)>) {
+    pub fn set(&self, streams: Vec<Counted>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = streams;
     }
 
-    fn get(&self) -> Vec<(SourceKey, Arc<WatchStats>)> {
+    fn get(&self) -> Vec<Counted> {
         let streams = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         streams.clone()
     }
