@@ -157,12 +157,12 @@ async fn a_stream_that_goes_on_with_other_paths_reads_all_again_and_misses_no_ch
     assert_eq!(mirror.field("a", &["data", "value"]), None);
 
     let values = PathSet::of(["data.value"]).expect("a path");
-    let meanwhile = async {
+    let meanwhile = Box::pin(async {
         world.config_map("a", 2).await;
         world.config_map("a", 1).await;
         let c = world.config_map("c", 1).await;
         world.delete(&c).await;
-    };
+    });
     let mut mirror = mirror.go_on(&world.cluster, &values, meanwhile).await;
     mirror
         .until("the last change", |m| m.deleted == ["c"])
