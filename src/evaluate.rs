@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cel::{Json, PathSet, Program};
 use crate::config::{OnDelete, OnStartup, RuleSpec};
-use crate::names::{ReceiverName, RuleName, Severity};
+use crate::names::{Fingerprint, ReceiverName, RuleName, Severity};
 
 pub use compile::{Compiled, ViewReads, compile, environment};
 pub use moment::{Moment, Sight};
@@ -69,6 +69,8 @@ pub struct Rule {
     pub name: RuleName,
     /// The document that it was compiled from: an edited rule is told from the same one by it.
     pub written: RuleSpec,
+    /// What it asks: the same in every version of the rule that has the same verdicts.
+    pub question: Fingerprint,
     pub trigger: Trigger,
     pub hold: SignedDuration,
     pub keep_firing_for: SignedDuration,
@@ -145,18 +147,6 @@ impl Rule {
             && self.keeps == other.keeps
             && self.reads_events == other.reads_events
             && self.view.reads_the_same(&other.view)
-    }
-
-    /// Whether that version of the rule has the same verdicts, whatever else it does with them.
-    #[must_use]
-    pub fn asks_the_same(&self, other: &Self) -> bool {
-        let (one, other) = (&self.written, &other.written);
-        one.watch == other.watch
-            && one.params == other.params
-            && one.variables == other.variables
-            && one.when == other.when
-            && one.on == other.on
-            && one.until == other.until
     }
 }
 

@@ -48,7 +48,7 @@ impl Moves {
             };
             if now.1.is_same(rule) {
                 introduced.remove(&now.0);
-            } else if !now.1.asks_the_same(rule) {
+            } else if now.1.question != rule.question {
                 forgotten.insert(number);
             }
         }

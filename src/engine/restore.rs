@@ -114,11 +114,12 @@ impl Engine {
                 self.unfinished.remove(key);
                 continue;
             };
-            for (rule, level) in seen.verdicts {
+            for (rule, level) in seen.levels {
                 let number = self.numbers.get(&rule);
                 let number = number.or_else(|| self.numbers.get(*renamed.get(&rule)?));
-                if let Some(&number) = number {
-                    self.levels.insert((number, *uid), level);
+                let asked = |number: &&usize| self.rules.rules[**number].question == level.question;
+                if let Some(&number) = number.filter(asked) {
+                    self.levels.insert((number, *uid), level.is);
                 }
             }
             self.streams[at].objects.apply(*uid, &seen.object);

@@ -1,6 +1,7 @@
 //! What time does: holds end, answers that read `now` are looked at again, groups are flushed,
 //! attempts are made, and what is behind in the journal is written.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{COALESCE, Effects, Engine};
@@ -8,7 +9,7 @@ use crate::alert::{Alert, State};
 use crate::decision::{About, Reason};
 use crate::journal::{Key, Record};
 use crate::names::{RuleName, SourceKey, Uid};
-use crate::transition::ObjectSeen;
+use crate::transition::{Level, ObjectSeen};
 use crate::watch::Source;
 
 /// So many objects are written down in one step.
@@ -137,22 +138,24 @@ impl Engine {
         let key = Key::Object(self.rules.sources[stream].key.clone(), uid);
         match self.streams[stream].objects.get(uid) {
             Some(object) => {
-                let verdicts = self.levels_of(stream, uid);
-                effects.put(key, Record::Object(ObjectSeen { object, verdicts }));
+                let levels = self.levels_of(stream, uid);
+                effects.put(key, Record::Object(ObjectSeen { object, levels }));
             }
             None => effects.remove(key),
         }
     }
 
-    fn levels_of(&self, stream: usize, uid: Uid) -> std::collections::BTreeMap<RuleName, bool> {
+    fn levels_of(&self, stream: usize, uid: Uid) -> BTreeMap<RuleName, Level> {
         if self.levels.is_empty() {
-            return std::collections::BTreeMap::new();
+            return BTreeMap::new();
         }
         let numbers = self.rules.sources[stream].rules.iter();
         numbers
             .filter_map(|number| {
-                let level = self.levels.get(&(*number, uid))?;
-                Some((self.rules.rules[*number].name.clone(), *level))
+                let is = *self.levels.get(&(*number, uid))?;
+                let rule = &self.rules.rules[*number];
+                let question = rule.question;
+                Some((rule.name.clone(), Level { is, question }))
             })
             .collect()
     }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::packed::Packed;
 use super::words::Words;
 use crate::cel::Json;
-use crate::names::{RuleName, Uid};
+use crate::names::{Fingerprint, RuleName, Uid};
 
 /// The last known state of an object: the fields that something reads.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,7 +16,15 @@ pub struct ObjectSeen {
     pub object: Arc<Json>,
     /// The last verdicts of the `on` rules that fire when they become true.
     #[serde(default)]
-    pub verdicts: BTreeMap<RuleName, bool>,
+    pub levels: BTreeMap<RuleName, Level>,
+}
+
+/// The last verdict of a rule about an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Level {
+    pub is: bool,
+    /// What was asked: to a rule that was edited since it says nothing.
+    pub question: Fingerprint,
 }
 
 /// The objects of one stream, each [`Packed`] until somebody asks for it. A list is compared by

@@ -4,6 +4,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::world::{World, database, rule, setup};
+use crate::engine::Input;
+use crate::watch::{Change, Signal};
 
 /// Something that happens to one of three databases, some seconds after the last thing.
 #[derive(Clone, Debug)]
@@ -76,6 +78,28 @@ impl Cluster {
         }
     }
 
+    /// Lets it happen, and gives what a watch will say of it.
+    fn happen_unheard(&mut self, happening: &Happening, world: &mut World) -> Option<Signal> {
+        let (Happening::Phase(who, _) | Happening::Version(who, _) | Happening::Delete(who)) =
+            *happening
+        else {
+            return None;
+        };
+        let before = self.objects[who].clone();
+        self.happen(happening, world, false);
+        match (&self.objects[who], before) {
+            (Some(now), _) => {
+                let observation = world.observation(now, Change::Applied);
+                Some(Signal::Applied(observation))
+            }
+            (None, Some(last)) => {
+                let observation = world.observation(&last, Change::Deleted);
+                Some(Signal::Deleted(observation))
+            }
+            (None, None) => None,
+        }
+    }
+
     fn get(&mut self, who: usize) -> &mut Value {
         self.objects[who].get_or_insert_with(|| {
             self.born += 1;
@@ -106,6 +130,16 @@ fn tell(history: &[Happening], before: &dyn Fn(usize, &mut World, &Cluster)) -> 
     }
     world.run_to(world.now.as_second() + 1000);
     world
+}
+
+/// The stream was read again as things are now; the changes that wait follow.
+fn go_on(waiting: &mut Option<Vec<Signal>>, world: &mut World, cluster: &Cluster) {
+    if let Some(signals) = waiting.take() {
+        world.refresh(&cluster.all());
+        for signal in signals {
+            world.say(signal);
+        }
+    }
 }
 
 /// What was told, whatever the order within a moment.
@@ -202,6 +236,43 @@ proptest! {
             }
         });
         prop_assert_eq!(plain.told(), reloaded.told());
+    }
+
+    #[test]
+    fn what_happens_before_a_stream_was_read_again_is_told_as_if_it_had_been_at_once(
+        history in happenings(),
+        at in 0..25_usize,
+    ) {
+        let plain = tell(&history, &|_, _, _| {});
+        let mut world = World::listed(&rules().concat(), &[]);
+        let mut cluster = Cluster::default();
+        let mut waiting: Option<Vec<Signal>> = None;
+        for (number, happening) in history.iter().enumerate() {
+            if number == at {
+                let more = setup(&more_rules());
+                world.setup = more.clone();
+                world.input(Input::Reloaded(more));
+                waiting = Some(Vec::new());
+            }
+            match (&mut waiting, happening) {
+                (Some(_), Happening::Wait(_)) => {
+                    go_on(&mut waiting, &mut world, &cluster);
+                    cluster.happen(happening, &mut world, true);
+                }
+                (Some(signals), _) => {
+                    signals.extend(cluster.happen_unheard(happening, &mut world));
+                }
+                (None, _) => cluster.happen(happening, &mut world, true),
+            }
+        }
+        go_on(&mut waiting, &mut world, &cluster);
+        world.run_to(world.now.as_second() + 1000);
+        let of_others = |world: &World| -> Vec<String> {
+            let mut lines = sorted(world);
+            lines.retain(|line| !line.contains("small"));
+            lines
+        };
+        prop_assert_eq!(of_others(&plain), of_others(&world));
     }
 
     #[test]

@@ -175,6 +175,17 @@ fn an_edited_occurrence_forgets_what_its_former_text_was_true_of() {
     assert_snapshot!(world.told(), @"300s Firing Occurred: became orders");
 }
 
+#[test]
+fn an_occurrence_that_is_edited_while_nobody_runs_forgets_it_as_well() {
+    let of = |phases: &str| rule("became", &format!("on: object.status.phase in {phases}"));
+    let mut world = World::listed(&of("['Failed']"), &[phase("Running")]);
+    world.run_to(100);
+    world.restart_with(setup(&of("['Running']")));
+    world.list(&[phase("Running")]);
+    world.run_to(200);
+    assert_snapshot!(world.told(), @"");
+}
+
 fn engines() -> String {
     rule("engine", "on: object.spec.engine != oldObject.spec.engine")
         + &rule("many", "when: object.spec.replicas > 1")
