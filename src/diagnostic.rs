@@ -388,6 +388,18 @@ mod tests {
     }
 
     #[test]
+    fn reports_of_the_same_are_one_and_keep_their_secrets() {
+        let mut all = two();
+        all.append(two());
+        assert_eq!(all, two());
+        let mut other = Diagnostics::default();
+        let place = two().iter().find_map(|d| d.place.clone()).unwrap();
+        other.conceal(place);
+        all.append(other.clone());
+        assert_eq!(all.secrets, other.secrets);
+    }
+
+    #[test]
     fn a_place_at_the_very_end_can_be_shown() {
         for text in ["", "\n", "a", "a\n", "é"] {
             let source = Source::new("f", text);

@@ -31,6 +31,7 @@ impl Engine {
         stream.health.broken = None;
         stream.health.dormant = None;
         stream.behind.shrink_to_fit();
+        stream.known = Some(self.rules.sources[at].paths.clone());
         if !std::mem::replace(&mut stream.health.listed, true) {
             self.first_list(at, effects);
         }

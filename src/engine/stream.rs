@@ -92,15 +92,16 @@ impl Stream {
     pub fn read_again(&mut self, before: &PathSet) {
         self.health.listing = false;
         self.objects.list_aborted();
-        if self.health.listed {
-            self.health.listed = false;
-            self.behind = self.objects.uids().into_iter().collect();
-            self.known_before = Some(before.clone());
+        let all_have_them = self.health.listed && self.behind.is_empty();
+        self.health.listed = false;
+        self.behind = self.objects.uids().into_iter().collect();
+        self.known_before = if all_have_them {
+            Some(before.clone())
         } else {
-            // Some objects may have the paths of before, some those of before that.
+            // Some have the paths of before, some those of before that.
             let known = self.known_before.take();
-            self.known_before = known.map(|known| known.intersect(before));
-        }
+            known.map(|known| known.intersect(before))
+        };
     }
 }
 

@@ -212,7 +212,8 @@ impl Engine {
             let watched = &self.rules.sources[at];
             let written = stream.written.as_ref() == Some(&watched.paths);
             let of_stream = |(stream, _): &(usize, Uid)| *stream == at;
-            if !written && stream.health.listed && !self.dirty.iter().any(of_stream) {
+            let known = stream.health.listed && stream.behind.is_empty();
+            if !written && known && !self.dirty.iter().any(of_stream) {
                 stream.written = Some(watched.paths.clone());
                 let record = Record::Source(watched.paths.clone());
                 effects.put(Key::Source(watched.key.clone()), record);

@@ -346,3 +346,61 @@ async fn a_receiver_that_is_replaced_is_spoken_to_as_its_document_says() {
     let hooks = world.webhook.wait_for(1, SOON).await.unwrap();
     assert_eq!(hooks[0].header("x-team"), "storage");
 }
+
+#[tokio::test]
+async fn an_attempt_to_a_receiver_that_is_removed_ends_as_it_began() {
+    let world = World::new("underway").await;
+    let rules = directory(&world, &world.rule("failed", FAILED));
+    world.webhook.answer_too_late(1, Duration::from_secs(4));
+    let database = world.database("orders").await;
+    let bridge = world.command_reading(&rules, "1s").start().await;
+    bridge.ready().await;
+    world.phase(&database, "Failed").await;
+    // It has arrived, and is answered in four seconds.
+    world.webhook.wait_for(1, SOON).await.unwrap();
+    let other = HOOK.replace("{name: hook}", "{name: other}");
+    fs::write(rules.join("hook.yaml"), other).unwrap();
+    bridge.says("\"reloaded\"").await;
+    bridge.says("\"sent\"").await;
+    assert!(!bridge.log().contains("\"ERROR\""), "{}", bridge.log());
+
+    let carts = world.database("carts").await;
+    world.phase(&carts, "Failed").await;
+    world.webhook.wait_for(2, SOON).await.unwrap();
+    tokio::time::sleep(QUIET).await;
+    assert_eq!(
+        told(&world),
+        ["failed orders firing", "failed carts firing"]
+    );
+}
+
+#[tokio::test]
+async fn a_template_that_is_edited_is_used_and_one_that_is_wrong_stays_as_it_was() {
+    let world = World::new("template").await;
+    let rules = directory(&world, &world.rule("failed", FAILED));
+    let hook = HOOK.replace("spec:", "spec:\n  template: hook.json.hbs");
+    fs::write(rules.join("hook.yaml"), hook).unwrap();
+    let templates = world.folder.path().join("templates");
+    fs::create_dir(&templates).unwrap();
+    let write = |text: &str| fs::write(templates.join("hook.json.hbs"), text).unwrap();
+    write(r#"{"first": "{{#each alerts}}{{object.metadata.name}}{{/each}}"}"#);
+    let mut command = world.command_reading(&rules, "1s");
+    let bridge = command.path("--templates", &templates).start().await;
+    bridge.ready().await;
+
+    write(r#"{"second": "{{#each alerts}}{{object.spec.engine}}{{/each}}"}"#);
+    bridge.says("\"reloaded\"").await;
+    bridge.ready().await;
+    let orders = world.database("orders").await;
+    world.phase(&orders, "Failed").await;
+    let hooks = world.webhook.wait_for(1, SOON).await.unwrap();
+    assert_eq!(hooks[0].json()["second"], "postgres");
+
+    write(r#"{"third": "{{#each alerts}}"}"#);
+    bridge.says_again("\"reloaded\"", 2).await;
+    bridge.says("hook.json.hbs:1:").await;
+    let carts = world.database("carts").await;
+    world.phase(&carts, "Failed").await;
+    let hooks = world.webhook.wait_for(2, SOON).await.unwrap();
+    assert_eq!(hooks[1].json()["second"], "postgres");
+}

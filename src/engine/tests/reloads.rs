@@ -447,6 +447,26 @@ fn a_crash_while_a_stream_is_read_again_makes_no_news_of_what_it_read() {
 }
 
 #[test]
+fn a_crash_before_the_changes_that_were_missed_came_makes_no_news_of_what_was_read_since() {
+    let mut world = World::listed(&rule("failed", FAILED), &[phase("Running")]);
+    world.run_to(100);
+    let more = setup(&(rule("failed", FAILED) + &engines()));
+    world.setup = more.clone();
+    world.input(Input::Reloaded(more.clone()));
+    // It has changed meanwhile, and the watch does not say so before the end.
+    world.observation(&phase("Running"), Change::Applied);
+    world.refresh(&[phase("Running")]);
+    world.run_to(200);
+    world.reload(setup(&rule("failed", FAILED)), &[]);
+    world.reload(more, &[]);
+    world.run_to(300);
+    world.crash();
+    world.list(&[phase("Running")]);
+    world.run_to(400);
+    assert_snapshot!(world.told(), @"300s Firing New: many orders");
+}
+
+#[test]
 fn rules_that_come_while_a_stream_is_broken_look_once_it_delivers_again() {
     let mut world = World::listed(&rule("failed", FAILED), &[phase("Stuck")]);
     world.run_to(10);
