@@ -146,7 +146,8 @@ impl Engine {
         effects: &mut Effects,
     ) {
         let before = effects.len();
-        let mut pass = if self.streams[at].behind.remove(&transition.uid) {
+        let behind = &mut self.streams[at].behind;
+        let mut pass = if !behind.is_empty() && behind.remove(&transition.uid) {
             Pass::first(false)
         } else {
             Pass::live()

@@ -4,6 +4,7 @@
 mod lists;
 mod occurrences;
 mod properties;
+mod refreshes;
 mod reloads;
 mod restarts;
 mod states;
