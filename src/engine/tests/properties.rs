@@ -48,6 +48,26 @@ fn more_rules() -> String {
     rules().concat() + &rule("small", "when: object.spec.replicas < 2")
 }
 
+/// Rules that have something in common with those, and resolve when all is well.
+fn other_rules(which: usize) -> String {
+    let all = rules();
+    let failed = |spec: &str| rule("failed", spec) + &all[1..].concat();
+    match which {
+        0 => all.concat(),
+        1 => all[1..].concat(),
+        2 => failed("when: object.status.phase in ['Failed', 'Provisioning']\nfor: 1m"),
+        3 => failed("when: object.spec.replicas == 2 && object.status.phase == 'Failed'"),
+        4 => failed("when: object.status.phase == 'Failed'")
+            .replace("failed}", "renamed}")
+            .replace("'Failed'\n", "'Failed'\n  formerly: [failed]\n"),
+        _ => failed("when: object.status.phase == 'Failed'").replacen(
+            "kind: DatabaseInstance}",
+            "kind: DatabaseInstance, namespaces: [prod]}",
+            1,
+        ),
+    }
+}
+
 /// A cluster of three databases, as far as they exist.
 #[derive(Clone, Default)]
 struct Cluster {
@@ -273,6 +293,33 @@ proptest! {
             lines
         };
         prop_assert_eq!(of_others(&plain), of_others(&world));
+    }
+
+    #[test]
+    fn every_firing_is_resolved_whatever_rules_came_and_went_and_however_often_it_crashed(
+        history in happenings(),
+        reloads in prop::collection::vec((0..25_usize, 0..6_usize, any::<bool>()), 1..6),
+    ) {
+        let mut world = World::listed(&rules().concat(), &[]);
+        let mut cluster = Cluster::default();
+        for (number, happening) in history.iter().enumerate() {
+            for (_, which, crash) in reloads.iter().filter(|(at, ..)| *at == number) {
+                world.reload(setup(&other_rules(*which)), &cluster.all());
+                if *crash {
+                    world.crash();
+                    world.list_all(&cluster.all());
+                }
+            }
+            cluster.happen(happening, &mut world, true);
+        }
+        for who in 0..3 {
+            cluster.happen(&Happening::Phase(who, 0), &mut world, true);
+        }
+        world.run_to(world.now.as_second() + 100_000);
+        let told = world.told();
+        prop_assert_eq!(world.engine.alerts().count(), 0, "{}", told);
+        let count = |what: &str| told.lines().filter(|line| line.contains(what)).count();
+        prop_assert_eq!(count(" New:"), count("Resolved Resolved:"), "{}", told);
     }
 
     #[test]

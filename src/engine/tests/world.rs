@@ -174,14 +174,31 @@ impl World {
         self.say_of_events(Signal::ListEnded);
     }
 
+    /// Every stream says so: all that the tests watch is in one namespace.
     pub fn apply(&mut self, object: &Value) {
         let observation = self.observation(object, Change::Applied);
-        self.say(Signal::Applied(observation));
+        for source in self.sources() {
+            self.say_of(source, Signal::Applied(observation.clone()));
+        }
     }
 
     pub fn delete(&mut self, object: &Value) {
         let observation = self.observation(object, Change::Deleted);
-        self.say(Signal::Deleted(observation));
+        for source in self.sources() {
+            self.say_of(source, Signal::Deleted(observation.clone()));
+        }
+    }
+
+    fn sources(&self) -> Vec<SourceKey> {
+        let sources = self.setup.rules.sources.iter();
+        sources.map(|watched| watched.key.clone()).collect()
+    }
+
+    /// A complete list of every stream.
+    pub fn list_all(&mut self, objects: &[Value]) {
+        for source in self.sources() {
+            self.list_of(&source, objects);
+        }
     }
 
     /// The next version of an object, cut down to what the rules read.
@@ -312,7 +329,7 @@ impl World {
             let mut was = before.rules.sources.iter();
             match was.find(|was| was.key == watched.key) {
                 Some(was) if was.paths == watched.paths => {}
-                Some(_) => self.refresh(objects),
+                Some(_) => self.refresh_of(&watched.key, objects),
                 None => self.list_of(&watched.key, objects),
             }
         }
@@ -323,13 +340,17 @@ impl World {
 
     /// The stream reads all objects again, as they were when they were last seen.
     pub fn refresh(&mut self, objects: &[Value]) {
+        self.refresh_of(&databases(), objects);
+    }
+
+    fn refresh_of(&mut self, source: &SourceKey, objects: &[Value]) {
         for object in objects {
             let version = self.versions.get(&uid_of(object)).copied();
             let version = version.unwrap_or_default();
             let observation = self.observation_of(object, version, Change::Applied);
-            self.say(Signal::Refreshed(observation));
+            self.say_of(source.clone(), Signal::Refreshed(observation));
         }
-        self.say(Signal::RefreshEnded);
+        self.say_of(source.clone(), Signal::RefreshEnded);
     }
 
     /// What was sent so far, a line each: when, what, about what.
