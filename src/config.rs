@@ -34,6 +34,7 @@ use crate::names::{ReceiverName, RuleName};
 pub use crd::{Crd, crds};
 pub use credential::{Credential, LiteralOrCredential, SecretKey};
 pub(crate) use documents::{split as split_documents, value as yaml_value};
+pub(crate) use files::read_each as read_files;
 pub use receiver::{
     Basic, GroupBy, Heartbeat, Hmac, Limit, PagerDuty, Receiver, ReceiverSpec, Service, Slack,
     Webhook,
@@ -86,7 +87,16 @@ impl Configuration {
     /// What is wrong is added to `diagnostics`, and whoever runs a part must know that it is one.
     pub fn read(paths: &[PathBuf], options: &LoadOptions, diagnostics: &mut Diagnostics) -> Self {
         let sources = files::read(paths, diagnostics);
-        load::load(&sources, options, diagnostics)
+        Self::read_sources(&sources, options, diagnostics)
+    }
+
+    /// The same of texts that somebody else has read.
+    pub fn read_sources(
+        sources: &[Arc<Source>],
+        options: &LoadOptions,
+        diagnostics: &mut Diagnostics,
+    ) -> Self {
+        load::load(sources, options, diagnostics)
     }
 
     /// The same from texts that somebody else has read.

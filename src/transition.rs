@@ -17,7 +17,7 @@ use crate::names::{ObjectRef, Uid};
 use crate::watch::KubernetesEvent;
 
 pub use events::{EventSeen, Events};
-pub use objects::{ObjectSeen, Objects};
+pub use objects::{Level, ObjectSeen, Objects};
 
 /// What caused an evaluation; `change` in expressions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

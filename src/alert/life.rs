@@ -230,6 +230,14 @@ impl Alerts {
             next.active_since = later(next.active_since, now.duration_since(since));
         }
         next.keep_since = None;
+        next.shadow = rule.shadow;
+        if next.state == State::Pending {
+            next.severity = rule.severity;
+            next.receivers.clone_from(&rule.receivers);
+            next.texts = rule.texts.clone();
+            let (cluster, key) = (subject.cluster, next.dedup_key.as_ref());
+            (next.labels, _) = rule.labels(subject.moment, subject.object, cluster, key);
+        }
         if next.state == State::Firing {
             next.view = Arc::new(rule.view_at(subject.moment));
             next.texts = rule.texts.clone();

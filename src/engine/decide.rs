@@ -150,7 +150,7 @@ impl Engine {
         self.look(wake.stream, &[wake.rule], &transition, pass, effects);
     }
 
-    fn look(
+    pub(super) fn look(
         &mut self,
         stream: usize,
         numbers: &[usize],

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use super::decide::Pass;
+use super::refresh::is_same_version;
 use super::stream::{Gone, Waiting};
 use super::{Effects, Engine};
 use crate::cel::Json;
-use crate::journal::{Key, Record};
+use crate::journal::Key;
 use crate::names::Uid;
 use crate::planted::{self, Bug};
 use crate::transition::events::Novelty;
@@ -18,7 +19,7 @@ impl Engine {
         let Signalled { source, signal } = signalled;
         if let Some(&at) = self.by_key.get(&source) {
             self.observe_objects(at, signal, effects);
-        } else if source == Source::events().key() {
+        } else if self.rules.reads_events() && source == Source::events().key() {
             self.observe_events(signal, effects);
         }
     }
@@ -47,6 +48,7 @@ impl Engine {
             Signal::Broken { why } => self.streams[at].health.broke(self.now, why),
             Signal::Recovered => {
                 self.streams[at].health.broken = None;
+                self.look_if_it_may_act(at, effects);
                 self.resume();
             }
             Signal::Dormant { why } => {
@@ -55,6 +57,8 @@ impl Engine {
                 stream.health.broken = None;
             }
             Signal::Awake => self.streams[at].health.dormant = None,
+            Signal::Refreshed(observation) => self.refreshed(at, observation),
+            Signal::RefreshEnded => self.refresh_ended(at, effects),
             Signal::Event(_) | Signal::EventDeleted(_) => {}
         }
     }
@@ -147,12 +151,16 @@ impl Engine {
         effects: &mut Effects,
     ) {
         let before = effects.len();
-        let pass = if self.waits_for_events(at) {
-            self.wait_for_events(at, transition, false);
-            Pass::live().without_events()
+        let behind = &mut self.streams[at].behind;
+        let mut pass = if !behind.is_empty() && behind.remove(&transition.uid) {
+            Pass::first(false)
         } else {
             Pass::live()
         };
+        if self.waits_for_events(at) {
+            self.wait_for_events(at, transition, false);
+            pass = pass.without_events();
+        }
         self.decide(at, transition, pass, effects);
         self.claim_events(at, transition, effects);
         let read = &self.rules.sources[at].paths;
@@ -179,8 +187,11 @@ impl Engine {
     }
 
     pub(super) fn waits_for_events(&self, at: usize) -> bool {
-        let rules = self.rules.sources[at].rules.iter();
-        !self.events_health.listed && rules.map(|&n| &self.rules.rules[n]).any(|r| r.reads_events)
+        let watched = &self.rules.sources[at];
+        let unlisted = self.new_kinds.contains(&watched.source.kind);
+        let rules = watched.rules.iter();
+        (unlisted || !self.events_health.listed)
+            && rules.map(|&n| &self.rules.rules[n]).any(|r| r.reads_events)
     }
 
     pub(super) fn wait_for_events(&mut self, at: usize, transition: &Transition, baseline: bool) {
@@ -220,23 +231,23 @@ impl Engine {
                 stream.waiting.insert(uid, waiting);
             }
             self.first_list(at, effects);
+            let stream = &mut self.streams[at];
+            stream.introduced.clear();
+            stream.behind.clear();
         } else {
             for (uid, last) in gone {
                 self.gone(at, uid, last, false, effects);
             }
+            self.look_if_it_may_act(at, effects);
         }
-        let paths = self.rules.sources[at].paths.clone();
-        if self.streams[at].known.as_ref() != Some(&paths) {
-            let key = Key::Source(self.rules.sources[at].key.clone());
-            effects.put(key, Record::Source(paths.clone()));
-            self.streams[at].known = Some(paths);
-        }
+        self.streams[at].known = Some(self.rules.sources[at].paths.clone());
+        self.write_known_when_written(effects);
         self.bring_late_events(effects);
         self.resume();
     }
 
     /// Everything that was found while the rules waited is one transition an object.
-    fn first_list(&mut self, at: usize, effects: &mut Effects) {
+    pub(super) fn first_list(&mut self, at: usize, effects: &mut Effects) {
         let waiting = std::mem::take(&mut self.streams[at].waiting);
         let waits_for_events = self.waits_for_events(at);
         for (uid, waiting) in waiting {
@@ -261,8 +272,13 @@ impl Engine {
 
     /// The one transition that stands for all that happened while a rule waited.
     pub(super) fn caught_up(&self, at: usize, uid: Uid, waiting: &Waiting) -> Option<Transition> {
-        let late = !waiting.baseline;
-        let transition = match (&waiting.gone, self.streams[at].objects.get(uid)) {
+        let object = self.streams[at].objects.get(uid);
+        let changed = match (&waiting.old, &object) {
+            (Some(old), Some(object)) => !is_same_version(old, object),
+            _ => true,
+        };
+        let late = changed && !waiting.baseline;
+        let transition = match (&waiting.gone, object) {
             (Some(gone), None) => {
                 // What came and went unseen is not invented.
                 waiting.old.as_ref()?;
@@ -303,7 +319,10 @@ impl Engine {
             }
             Signal::Dormant { why } => self.events_health.dormant = Some(why),
             Signal::Awake => self.events_health.dormant = None,
-            Signal::Applied(_) | Signal::Deleted(_) => {}
+            Signal::Applied(_)
+            | Signal::Deleted(_)
+            | Signal::Refreshed(_)
+            | Signal::RefreshEnded => {}
         }
     }
 
@@ -314,7 +333,12 @@ impl Engine {
             return;
         }
         let event = Arc::new(event);
-        let baseline = !self.events_health.listed && !self.events_known;
+        let is_new = self.new_kinds.contains(&event.regarding.kind);
+        let baseline = if self.events_health.listing {
+            is_new || !self.events_known
+        } else {
+            !self.events_health.listed && !self.events_known
+        };
         let novelty = self.events.apply(self.now, &event);
         if novelty == Novelty::Known {
             return;
@@ -371,12 +395,10 @@ impl Engine {
         self.events_health.listing = false;
         self.events_health.broken = None;
         let first = !std::mem::replace(&mut self.events_health.listed, true);
-        if !self.events_known {
-            self.events_known = true;
-            let key = Key::Source(Source::events().key());
-            effects.put(key, Record::Source(crate::cel::PathSet::all()));
-        }
-        if !first {
+        self.events_known = true;
+        self.write_known_when_written(effects);
+        let new_kinds = std::mem::take(&mut self.new_kinds);
+        if !first && new_kinds.is_empty() {
             return;
         }
         for at in 0..self.streams.len() {

@@ -1,13 +1,13 @@
 //! How the engine begins: from nothing, or from what the journal kept.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use super::stream::{Health, Stream};
 use super::{Effects, Engine, Setup};
-use crate::alert::{Alert, Alerts, Ending, State};
+use crate::alert::{Alert, Alerts, State};
 use crate::evaluate::RuleSet;
 use crate::journal::{Key, Record};
 use crate::names::{Fingerprint, RuleName, Uid};
@@ -25,6 +25,7 @@ impl Engine {
         let Setup {
             rules,
             policies,
+            frozen,
             cluster,
         } = setup;
         let numbers = numbers(&rules);
@@ -32,6 +33,12 @@ impl Engine {
         for (key, record) in records {
             stored.take(key, record);
         }
+        let unread = if rules.reads_events() {
+            HashMap::new()
+        } else {
+            stored.events_known = false;
+            std::mem::take(&mut stored.events)
+        };
         let seen = stored.seen_events();
         let alerts = stored.alerts(now, &rules);
         let untold = untold(&alerts);
@@ -52,6 +59,8 @@ impl Engine {
             events: Events::restore(seen),
             events_health: Health::default(),
             events_known: stored.events_known,
+            events_written: stored.events_known,
+            new_kinds: new_kinds(&rules, &stored.sources),
             late_events: Vec::new(),
             alerts: Alerts::restore(alerts),
             levels: HashMap::new(),
@@ -70,8 +79,15 @@ impl Engine {
             counts: super::status::Counts::new(rules.rules.len()),
             numbers,
             rules,
+            frozen: BTreeMap::new(),
             cluster,
         };
+        let mut effects = Effects::default();
+        for uid in unread.into_keys() {
+            effects.remove(Key::Event(uid));
+        }
+        engine.freeze(frozen, &mut effects);
+        engine.unfinished = effects;
         engine.place(stored.sources, stored.objects);
         engine.rearm();
         engine
@@ -84,12 +100,14 @@ impl Engine {
             match self.by_key.get(source) {
                 Some(at) => {
                     self.streams[*at].known_before = Some(known.clone());
+                    self.streams[*at].written = Some(known.clone());
                     self.streams[*at].known = Some(known);
                 }
                 None if *source == Source::events().key() && self.rules.reads_events() => {}
                 None => self.unfinished.remove(key),
             }
         }
+        let renamed = renamed(&self.rules);
         for (key, seen) in objects {
             let Key::Object(source, uid) = &key else {
                 continue;
@@ -98,32 +116,27 @@ impl Engine {
                 self.unfinished.remove(key);
                 continue;
             };
-            for (rule, level) in seen.verdicts {
-                if let Some(&number) = self.numbers.get(&rule) {
-                    self.levels.insert((number, *uid), level);
+            for (rule, level) in seen.levels {
+                let number = self.numbers.get(&rule);
+                let number = number.or_else(|| self.numbers.get(*renamed.get(&rule)?));
+                let asked = |number: &&usize| self.rules.rules[**number].question == level.question;
+                if let Some(&number) = number.filter(asked) {
+                    self.levels.insert((number, *uid), level.is);
                 }
             }
             self.streams[at].objects.apply(*uid, &seen.object);
         }
     }
 
-    /// Sets the timers of the alerts again; ends those whose rule, or whose stream, is no more.
+    /// Sets the timers of the alerts again; ends those whose rule is no more.
     fn rearm(&mut self) {
         let mut effects = std::mem::take(&mut self.unfinished);
         let alerts: Vec<Arc<Alert>> = self.alerts.iter().cloned().collect();
         for alert in alerts {
-            let watched = self.health_of(&alert.source).is_some();
-            match self.rule_of(&alert) {
-                Some(_) if planted::has(Bug::TimersLostAtRestart) => {}
-                Some((_, rule)) if watched => self.alerts.arm(&rule, &alert),
-                _ => {
-                    let ending = Ending::RuleRemoved;
-                    let over = self.alerts.end(self.now, &alert, ending, &mut effects);
-                    if let Some(over) = over {
-                        self.tell(&over, &mut effects);
-                    }
-                }
+            if planted::has(Bug::TimersLostAtRestart) {
+                continue;
             }
+            self.keep_or_end(&alert, &mut effects);
         }
         self.unfinished = effects;
     }
@@ -180,11 +193,7 @@ impl Stored {
     /// The alerts, under the names that their rules have now, with no moment in the future: a
     /// clock that was ahead must not freeze a timer.
     fn alerts(&mut self, now: Timestamp, rules: &RuleSet) -> Vec<Arc<Alert>> {
-        let renamed: HashMap<&RuleName, &RuleName> = rules
-            .rules
-            .iter()
-            .flat_map(|rule| rule.formerly.iter().map(|former| (former, &rule.name)))
-            .collect();
+        let renamed = renamed(rules);
         let mut alerts = std::mem::take(&mut self.alerts);
         for alert in &mut alerts {
             let name = renamed
@@ -230,12 +239,35 @@ fn untold(alerts: &[Arc<Alert>]) -> BTreeMap<Fingerprint, Arc<Alert>> {
     known.map(|alert| (alert.fingerprint, alert)).collect()
 }
 
-fn numbers(rules: &RuleSet) -> HashMap<RuleName, usize> {
+/// The names that rules had, and have now.
+pub(super) fn renamed(rules: &RuleSet) -> HashMap<&RuleName, &RuleName> {
+    let rules = rules.rules.iter();
+    rules
+        .flat_map(|rule| rule.formerly.iter().map(|former| (former, &rule.name)))
+        .collect()
+}
+
+/// The kinds of which nothing was ever listed.
+fn new_kinds(rules: &RuleSet, stored: &[(Key, crate::cel::PathSet)]) -> HashSet<Arc<str>> {
+    let known = |key: &crate::names::SourceKey| {
+        let is = |(stored, _): &(Key, _)| matches!(stored, Key::Source(source) if source == key);
+        stored.iter().any(is)
+    };
+    let listed = rules.sources.iter().filter(|watched| known(&watched.key));
+    let listed: HashSet<_> = listed.map(|watched| &watched.source.kind).collect();
+    let kinds = rules.kinds.iter();
+    kinds
+        .filter(|kind| !listed.contains(kind))
+        .cloned()
+        .collect()
+}
+
+pub(super) fn numbers(rules: &RuleSet) -> HashMap<RuleName, usize> {
     let rules = rules.rules.iter().enumerate();
     rules.map(|(at, rule)| (rule.name.clone(), at)).collect()
 }
 
-fn by_key(rules: &RuleSet) -> HashMap<crate::names::SourceKey, usize> {
+pub(super) fn by_key(rules: &RuleSet) -> HashMap<crate::names::SourceKey, usize> {
     let sources = rules.sources.iter().enumerate();
     sources
         .map(|(at, watched)| (watched.key.clone(), at))

@@ -1,12 +1,12 @@
 //! [`Stream`]: one list/watch stream as the engine knows it: its objects, and whether it may be believed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::cel::{Json, PathSet};
-use crate::names::Uid;
+use crate::names::{Fingerprint, Uid};
 use crate::transition::Objects;
 
 /// How long a broken stream is still believed: most breaks mend at once.
@@ -69,13 +69,40 @@ pub struct Stream {
     /// What the stored objects are projections on; absent where no list was ever completed: what
     /// is found then is a baseline.
     pub known: Option<PathSet>,
-    /// The same as it was at the start: what `known` did not have then is "first seen" in the
-    /// first list, never "changed".
+    /// What the journal says of that: it follows once all objects are written down.
+    pub written: Option<PathSet>,
+    /// The same as it was at the start, or at the last reload that made the stream read other
+    /// paths: what it did not have then is "first seen" when it comes, never "changed".
     pub known_before: Option<PathSet>,
+    /// Objects that have what was read before the last reload, until they are read again.
+    pub behind: HashSet<Uid>,
+    /// Numbers of rules that are new or were edited and look at every object once the stream has
+    /// read them again.
+    pub introduced: BTreeSet<usize>,
+    /// Alerts of rules that watched something else before and may watch their object here.
+    pub adopted: HashSet<Fingerprint>,
     /// Transitions that wait for the stream's first list, collapsed to the state before them.
     pub waiting: BTreeMap<Uid, Waiting>,
     /// The same, for rules that also wait for the first list of Events.
     pub waiting_for_events: BTreeMap<Uid, Waiting>,
+}
+
+impl Stream {
+    /// From now on other paths are read of the objects: nothing acts on them before they are there.
+    pub fn read_again(&mut self, before: &PathSet) {
+        self.health.listing = false;
+        self.objects.list_aborted();
+        let all_have_them = self.health.listed && self.behind.is_empty();
+        self.health.listed = false;
+        self.behind = self.objects.uids().into_iter().collect();
+        self.known_before = if all_have_them {
+            Some(before.clone())
+        } else {
+            // Some have the paths of before, some those of before that.
+            let known = self.known_before.take();
+            known.map(|known| known.intersect(before))
+        };
+    }
 }
 
 /// What an object was before the first of the transitions that wait, and is after the last.

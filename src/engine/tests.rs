@@ -4,6 +4,8 @@
 mod lists;
 mod occurrences;
 mod properties;
+mod refreshes;
+mod reloads;
 mod restarts;
 mod states;
 mod time;

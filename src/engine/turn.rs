@@ -1,6 +1,7 @@
 //! What time does: holds end, answers that read `now` are looked at again, groups are flushed,
 //! attempts are made, and what is behind in the journal is written.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{COALESCE, Effects, Engine};
@@ -9,7 +10,7 @@ use crate::decision::{About, Reason};
 use crate::journal::{Key, Record};
 use crate::names::{RuleName, SourceKey, Uid};
 use crate::planted::{self, Bug};
-use crate::transition::ObjectSeen;
+use crate::transition::{Level, ObjectSeen};
 use crate::watch::Source;
 
 /// So many objects are written down in one step.
@@ -141,22 +142,24 @@ impl Engine {
         let key = Key::Object(self.rules.sources[stream].key.clone(), uid);
         match self.streams[stream].objects.get(uid) {
             Some(object) => {
-                let verdicts = self.levels_of(stream, uid);
-                effects.put(key, Record::Object(ObjectSeen { object, verdicts }));
+                let levels = self.levels_of(stream, uid);
+                effects.put(key, Record::Object(ObjectSeen { object, levels }));
             }
             None => effects.remove(key),
         }
     }
 
-    fn levels_of(&self, stream: usize, uid: Uid) -> std::collections::BTreeMap<RuleName, bool> {
+    fn levels_of(&self, stream: usize, uid: Uid) -> BTreeMap<RuleName, Level> {
         if self.levels.is_empty() {
-            return std::collections::BTreeMap::new();
+            return BTreeMap::new();
         }
         let numbers = self.rules.sources[stream].rules.iter();
         numbers
             .filter_map(|number| {
-                let level = self.levels.get(&(*number, uid))?;
-                Some((self.rules.rules[*number].name.clone(), *level))
+                let is = *self.levels.get(&(*number, uid))?;
+                let rule = &self.rules.rules[*number];
+                let question = rule.question;
+                Some((rule.name.clone(), Level { is, question }))
             })
             .collect()
     }
@@ -203,6 +206,28 @@ impl Engine {
         }
         self.write_at = later.is_some().then_some(self.now);
         self.dirty = later.unwrap_or_default();
+        self.write_known_when_written(effects);
+    }
+
+    /// Says in the journal what its objects are projections on, and that it has the Events: not
+    /// before it has them all, or a crash in between would make news of what is old.
+    pub(super) fn write_known_when_written(&mut self, effects: &mut Effects) {
+        for (at, stream) in self.streams.iter_mut().enumerate() {
+            let watched = &self.rules.sources[at];
+            let written = stream.written.as_ref() == Some(&watched.paths);
+            let of_stream = |(stream, _): &(usize, Uid)| *stream == at;
+            let known = stream.health.listed && stream.behind.is_empty();
+            if !written && known && !self.dirty.iter().any(of_stream) {
+                stream.written = Some(watched.paths.clone());
+                let record = Record::Source(watched.paths.clone());
+                effects.put(Key::Source(watched.key.clone()), record);
+            }
+        }
+        if self.events_known && !self.events_written && self.dirty_events.is_empty() {
+            self.events_written = true;
+            let record = Record::Source(crate::cel::PathSet::all());
+            effects.put(Key::Source(Source::events().key()), record);
+        }
     }
 
     /// Alerts about objects that no list names any more: what the journal lost of the object
@@ -218,8 +243,13 @@ impl Engine {
             .filter(|alert| !self.keeps_after_deletion(alert))
             .cloned()
             .collect();
+        let adopted = std::mem::take(&mut self.streams[stream].adopted);
         for alert in orphans {
-            let ending = crate::alert::Ending::Deleted;
+            let ending = if adopted.contains(&alert.fingerprint) {
+                crate::alert::Ending::LeftSelection
+            } else {
+                crate::alert::Ending::Deleted
+            };
             if let Some(alert) = self.alerts.end(self.now, &alert, ending, effects) {
                 self.tell(&alert, effects);
             }

@@ -13,7 +13,7 @@ use super::{Occasion, Rule, RuleSet, Texts, Trigger, View};
 use crate::cel::{Env, Json, Kind, PathSet, Problem, Program, Terms, Type, Types};
 use crate::config::{self, Configuration, Text};
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::names::{ReceiverName, RuleName};
+use crate::names::{Fingerprint, ReceiverName, RuleName};
 use crate::watch::Source;
 
 /// What the templates for a rule read: its own and those of its receivers. `render` knows.
@@ -168,6 +168,8 @@ impl<'a> Compiler<'a> {
                 .any(|program| reads(program, "event") || reads(program, "events"));
         Some(Rule {
             name: self.document.name.clone(),
+            written: spec.clone(),
+            question: question(spec),
             hold: signed(self.document.held_for()),
             keep_firing_for: signed(self.document.kept_firing_for()),
             severity: spec.severity,
@@ -377,6 +379,25 @@ fn params(spec: &config::RuleSpec) -> Json {
             .map(|(name, value)| (Arc::from(name.as_str()), Json::from(value.clone())))
             .collect(),
     )
+}
+
+/// The conditions, and all that they name.
+fn question(spec: &config::RuleSpec) -> Fingerprint {
+    let params = serde_json::to_string(&spec.params).unwrap_or_default();
+    let variables = spec.variables.iter();
+    let variables = variables.flat_map(|it| [it.name.as_str(), &it.expression.text]);
+    let conditions = [
+        ("when", &spec.when),
+        ("on", &spec.on),
+        ("until", &spec.until),
+    ];
+    let conditions = conditions.into_iter();
+    let conditions = conditions.filter_map(|(key, text)| Some([key, &text.as_ref()?.text]));
+    let parts: Vec<&str> = std::iter::once(params.as_str())
+        .chain(variables)
+        .chain(conditions.flatten())
+        .collect();
+    Fingerprint::of(&parts)
 }
 
 fn texts(spec: &config::RuleSpec) -> Texts {

@@ -57,7 +57,7 @@ pub struct Bridge {
 
 impl Bridge {
     pub fn start() -> Self {
-        let setup = setup();
+        let setup = setup(false);
         let now = Timestamp::from_second(1_000_000).expect("a moment of 1970");
         let mut bridge = Self {
             engine: Engine::new(now, setup.clone()),
@@ -102,6 +102,10 @@ impl Bridge {
             Step::Mend(stream) => self.mend(*stream),
             Step::List(stream, aborted) => self.list(*stream, *aborted),
             Step::Receiver(which, mode) => self.receivers[*which].mode = *mode,
+            Step::Reload(edited) => {
+                self.setup = setup(*edited);
+                self.step(Input::Reloaded(self.setup.clone()));
+            }
             Step::Wait(seconds) => {
                 self.run_to(later(self.now, SignedDuration::from_secs(*seconds)));
             }

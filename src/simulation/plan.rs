@@ -27,6 +27,8 @@ pub enum Step {
     List(Stream, Option<usize>),
     /// How a receiver behaves from now on.
     Receiver(usize, Mode),
+    /// Rules are edited and read again: in another order and other words, or back.
+    Reload(bool),
     /// Seconds pass.
     Wait(i64),
     /// After so many more effects the process is killed; it is away for seconds, and the clock may
@@ -116,6 +118,7 @@ fn step(rng: &mut Rng, kills: bool, faults: bool, moods: bool) -> Step {
                 0
             },
         },
+        84..87 => Step::Reload(rng.bool()),
         _ => Step::Wait(match rng.u8(..40) {
             0 => rng.i64(15_000..20_000),
             1..10 => rng.i64(1..10),

@@ -16,8 +16,8 @@ pub struct Receiver {
     pub mode: Mode,
     /// What fires, as far as it was told, by the group that told it: an incident, a thread.
     pub firing: BTreeMap<(GroupKey, Fingerprint), Arc<Alert>>,
-    /// What happened, with its count and when that was told.
-    pub occurred: BTreeMap<Fingerprint, (u64, Timestamp)>,
+    /// What happened, by the group that told it, with its count and when that was told.
+    pub occurred: BTreeMap<(GroupKey, Fingerprint), (u64, Timestamp)>,
     /// All that was ever told.
     pub ever: BTreeSet<Fingerprint>,
     /// What was tried to tell that it fires: whether it was heard, the bridge cannot know.
@@ -181,10 +181,9 @@ impl Receiver {
         if alert.shadow {
             return Err(format!("{name} is a shadow, and was told"));
         }
+        let place = (told.group.clone(), alert.fingerprint);
         if alert.nature == Nature::Occurrence {
-            let before = self
-                .occurred
-                .insert(alert.fingerprint, (alert.count, told.at));
+            let before = self.occurred.insert(place, (alert.count, told.at));
             return match before {
                 _ if !self.clock_is_steady => Ok(true),
                 Some((count, _)) if alert.count <= count => Err(format!("{name} was told again")),
@@ -194,7 +193,6 @@ impl Receiver {
                 _ => Ok(true),
             };
         }
-        let place = (told.group.clone(), alert.fingerprint);
         match (alert.state, self.firing.remove(&place)) {
             (State::Resolved, Some(_)) => Ok(true),
             (State::Resolved, None) if self.attempted.contains(&place) => Ok(true),

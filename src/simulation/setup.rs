@@ -1,5 +1,6 @@
 //! The rules and receivers of the simulated bridge.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::SignedDuration;
@@ -110,8 +111,17 @@ metadata: {name: pager}
 spec: {webhook: {url: 'http://127.0.0.1/'}}
 ";
 
-pub fn setup() -> Setup {
-    let source = diagnostic::Source::new("rules.yaml", RULES);
+/// The rules as they are; or in another order, with other words and further labels, which must make
+/// no difference to anything that fires.
+pub fn setup(edited: bool) -> Setup {
+    let mut documents: Vec<String> = RULES.split("---\n").map(str::to_owned).collect();
+    if edited {
+        documents.reverse();
+        for document in &mut documents {
+            *document = document.replace("\n  watch:", "\n  summary: changed\n  watch:");
+        }
+    }
+    let source = diagnostic::Source::new("rules.yaml", documents.join("---\n"));
     let configuration = Configuration::from_sources(&[source], &LoadOptions::default())
         .unwrap_or_else(|problems| panic!("{problems:?}"));
     let receivers = |rule: &config::Rule| -> Vec<ReceiverName> {
@@ -125,6 +135,7 @@ pub fn setup() -> Setup {
     Setup {
         rules: Arc::new(rules),
         policies: vec![chat(), pager()],
+        frozen: BTreeMap::default(),
         cluster: "simulated".into(),
     }
 }

@@ -85,6 +85,13 @@ impl Events {
         novelty
     }
 
+    /// Nobody reads Events any more. Gives those that had been seen.
+    pub fn forget(&mut self) -> Vec<Uid> {
+        let mut seen: Vec<_> = std::mem::take(self).seen.into_keys().collect();
+        seen.sort();
+        seen
+    }
+
     /// What is to be remembered of an Event.
     #[must_use]
     pub fn seen(&self, uid: Uid) -> Option<EventSeen> {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::packed::Packed;
 use super::words::Words;
 use crate::cel::Json;
-use crate::names::{RuleName, Uid};
+use crate::names::{Fingerprint, RuleName, Uid};
 use crate::planted::{self, Bug};
 
 /// The last known state of an object: the fields that something reads.
@@ -17,7 +17,15 @@ pub struct ObjectSeen {
     pub object: Arc<Json>,
     /// The last verdicts of the `on` rules that fire when they become true.
     #[serde(default)]
-    pub verdicts: BTreeMap<RuleName, bool>,
+    pub levels: BTreeMap<RuleName, Level>,
+}
+
+/// The last verdict of a rule about an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Level {
+    pub is: bool,
+    /// What was asked: to a rule that was edited since it says nothing.
+    pub question: Fingerprint,
 }
 
 /// The objects of one stream, each [`Packed`] until somebody asks for it. A list is compared by
@@ -120,6 +128,14 @@ impl Objects {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.known.is_empty()
+    }
+
+    /// All of them, in their order.
+    #[must_use]
+    pub fn uids(&self) -> Vec<Uid> {
+        let mut uids: Vec<Uid> = self.known.keys().copied().collect();
+        uids.sort_unstable();
+        uids
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (Uid, Json)> {

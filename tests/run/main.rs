@@ -17,6 +17,7 @@ mod faults;
 mod kinds;
 mod probes;
 mod refusals;
+mod reload;
 mod scenarios;
 mod stop;
 mod world;

@@ -35,6 +35,8 @@ pub struct World {
     /// Whether the receiver answers.
     pub receiver_is_up: bool,
     version: u64,
+    /// The last version of each object that was seen.
+    versions: BTreeMap<Uid, u64>,
 }
 
 /// A rule about databases with this trigger.
@@ -64,6 +66,7 @@ pub fn setup(rules: &str) -> Setup {
     Setup {
         rules: Arc::new(rules),
         policies: vec![policy()],
+        frozen: BTreeMap::new(),
         cluster: "test".into(),
     }
 }
@@ -118,6 +121,7 @@ impl World {
             decisions: Vec::new(),
             receiver_is_up: true,
             version: 0,
+            versions: BTreeMap::new(),
         }
     }
 
@@ -136,7 +140,10 @@ impl World {
     }
 
     pub fn say(&mut self, signal: Signal) {
-        let source = databases();
+        self.say_of(databases(), signal);
+    }
+
+    pub fn say_of(&mut self, source: SourceKey, signal: Signal) {
         self.input(Input::Signalled(Signalled { source, signal }));
     }
 
@@ -147,12 +154,16 @@ impl World {
 
     /// A complete list.
     pub fn list(&mut self, objects: &[Value]) {
-        self.say(Signal::ListBegan);
+        self.list_of(&databases(), objects);
+    }
+
+    pub fn list_of(&mut self, source: &SourceKey, objects: &[Value]) {
+        self.say_of(source.clone(), Signal::ListBegan);
         for object in objects {
             let observation = self.observation(object, Change::Applied);
-            self.say(Signal::Applied(observation));
+            self.say_of(source.clone(), Signal::Applied(observation));
         }
-        self.say(Signal::ListEnded);
+        self.say_of(source.clone(), Signal::ListEnded);
     }
 
     pub fn list_events(&mut self, events: &[KubernetesEvent]) {
@@ -163,39 +174,57 @@ impl World {
         self.say_of_events(Signal::ListEnded);
     }
 
+    /// Every stream says so: all that the tests watch is in one namespace.
     pub fn apply(&mut self, object: &Value) {
         let observation = self.observation(object, Change::Applied);
-        self.say(Signal::Applied(observation));
+        for source in self.sources() {
+            self.say_of(source, Signal::Applied(observation.clone()));
+        }
     }
 
     pub fn delete(&mut self, object: &Value) {
         let observation = self.observation(object, Change::Deleted);
-        self.say(Signal::Deleted(observation));
+        for source in self.sources() {
+            self.say_of(source, Signal::Deleted(observation.clone()));
+        }
+    }
+
+    fn sources(&self) -> Vec<SourceKey> {
+        let sources = self.setup.rules.sources.iter();
+        sources.map(|watched| watched.key.clone()).collect()
+    }
+
+    /// A complete list of every stream.
+    pub fn list_all(&mut self, objects: &[Value]) {
+        for source in self.sources() {
+            self.list_of(&source, objects);
+        }
     }
 
     /// The next version of an object, cut down to what the rules read.
     pub fn observation(&mut self, object: &Value, change: Change) -> Observation {
         self.version += 1;
+        self.versions.insert(uid_of(object), self.version);
+        self.observation_of(object, self.version, change)
+    }
+
+    fn observation_of(&self, object: &Value, version: u64, change: Change) -> Observation {
+        let uid = uid_of(object);
         let mut object = object.clone();
-        object["metadata"]["resourceVersion"] = Value::from(self.version.to_string());
+        object["metadata"]["resourceVersion"] = Value::from(version.to_string());
         let whole = Json::from(object);
         let header = ["apiVersion", "kind", "metadata"];
         let header = PathSet::of(header).expect("the paths are well-formed");
-        let paths = self.setup.rules.sources[0].paths.union(&header);
-        let uid = Uid::parse(
-            whole
-                .at(&["metadata", "uid"])
-                .and_then(Json::as_str)
-                .unwrap_or_default(),
-        );
+        let sources = self.setup.rules.sources.iter();
+        let read = sources.fold(header, |all, watched| all.union(&watched.paths));
         Observation {
             change,
             header: Header {
                 uid,
                 object: object_ref(uid, &whole),
-                resource_version: self.version.to_string().into(),
+                resource_version: version.to_string().into(),
             },
-            object: paths.project(&whole),
+            object: read.project(&whole),
         }
     }
 
@@ -290,6 +319,40 @@ impl World {
         self.setup = setup;
     }
 
+    /// Other rules from now on. As the shell does, a stream that reads other paths is read again,
+    /// and one that is new lists.
+    pub fn reload(&mut self, setup: Setup, objects: &[Value]) {
+        self.input(Input::Reloaded(setup.clone()));
+        let before = std::mem::replace(&mut self.setup, setup);
+        let setup = self.setup.clone();
+        for watched in &setup.rules.sources {
+            let mut was = before.rules.sources.iter();
+            match was.find(|was| was.key == watched.key) {
+                Some(was) if was.paths == watched.paths => {}
+                Some(_) => self.refresh_of(&watched.key, objects),
+                None => self.list_of(&watched.key, objects),
+            }
+        }
+        if setup.rules.reads_events() && !before.rules.reads_events() {
+            self.list_events(&[]);
+        }
+    }
+
+    /// The stream reads all objects again, as they were when they were last seen.
+    pub fn refresh(&mut self, objects: &[Value]) {
+        self.refresh_of(&databases(), objects);
+    }
+
+    fn refresh_of(&mut self, source: &SourceKey, objects: &[Value]) {
+        for object in objects {
+            let version = self.versions.get(&uid_of(object)).copied();
+            let version = version.unwrap_or_default();
+            let observation = self.observation_of(object, version, Change::Applied);
+            self.say_of(source.clone(), Signal::Refreshed(observation));
+        }
+        self.say_of(source.clone(), Signal::RefreshEnded);
+    }
+
     /// What was sent so far, a line each: when, what, about what.
     pub fn told(&self) -> String {
         let mut text = String::new();
@@ -322,6 +385,10 @@ impl World {
             .map(|decision| decision.reason.to_string())
             .collect()
     }
+}
+
+fn uid_of(object: &Value) -> Uid {
+    Uid::parse(object["metadata"]["uid"].as_str().unwrap_or_default())
 }
 
 /// A Warning about an object.
