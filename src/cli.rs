@@ -10,6 +10,7 @@ pub mod explain;
 pub mod failure;
 pub mod run;
 mod summary;
+pub mod test;
 mod typed;
 
 use std::io::IsTerminal;
@@ -27,7 +28,8 @@ use failure::Failure;
 const EXIT_CODES: &str = "\
 Exit codes:
   0   all went well
-  1   the rules, receivers, templates or credentials have a problem, or the expression of eval
+  1   the rules, receivers, templates or credentials have a problem, the expression of eval,
+      or a test fails
   2   the command line is wrong
   3   something fires (dry-run --exit-code)
   4   the state file cannot be used
@@ -51,6 +53,7 @@ enum Command {
     Run(run::Run),
     DryRun(dry_run::DryRunArgs),
     Check(check::Check),
+    Test(test::Test),
     Eval(eval::Eval),
     Explain(explain::Explain),
     Crds(crds::Crds),
@@ -142,6 +145,7 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => blocking(run::run(&arguments, format)),
         Command::DryRun(arguments) => blocking(dry_run::run(&arguments)),
         Command::Check(arguments) => blocking(check::run(&arguments)),
+        Command::Test(arguments) => test::run(&arguments),
         Command::Eval(arguments) => eval::run(&arguments),
         Command::Explain(arguments) => blocking(explain::run(&arguments)),
         Command::Crds(arguments) => {

@@ -8,6 +8,7 @@ pub mod credential;
 pub mod duration;
 pub mod receiver;
 pub mod rule;
+pub mod rule_test;
 pub mod text;
 
 mod check;
@@ -40,6 +41,7 @@ pub use receiver::{
     Webhook,
 };
 pub use rule::{Hold, OnDelete, OnStartup, Rule, RuleSpec, Variable, Watch};
+pub use rule_test::{RuleTest, RuleTestSpec};
 pub use text::Text;
 
 /// The group of our kinds.
@@ -52,6 +54,8 @@ pub const VERSION: &str = "v1alpha1";
 pub struct Configuration {
     pub rules: Vec<Rule>,
     pub receivers: Vec<Receiver>,
+    /// Only if they were asked for.
+    pub tests: Vec<RuleTest>,
 }
 
 /// How to load.
@@ -61,6 +65,8 @@ pub struct LoadOptions {
     pub params: Vec<String>,
     /// The bridge's own namespace: documents in it are cluster-wide, as those without a namespace.
     pub own_namespace: Option<String>,
+    /// Read tests of rules too.
+    pub tests: bool,
 }
 
 /// The configuration, if nothing is wrong.

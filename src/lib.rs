@@ -44,6 +44,8 @@ pub mod deliver;
 pub mod setup;
 // The engine on manifests, a recorded watch or a snapshot, sending nothing.
 pub mod dry_run;
+// The engine on a timeline of virtual time, with what must come of it.
+pub mod rule_test;
 // The shell around the engine: clock, streams, journal, deliveries, HTTP.
 pub mod live;
 // The command line.

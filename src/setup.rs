@@ -24,7 +24,7 @@ use crate::evaluate::{Compiled, RuleSet, compile};
 use crate::names::{ReceiverName, RuleName};
 use crate::notify::Policy;
 use crate::render::Format;
-use reading::Reading;
+pub use reading::Reading;
 use schemas::Schemas;
 
 /// Where the files are, and what the command line changes of them.
@@ -38,6 +38,10 @@ pub struct Files {
     pub params: Vec<String>,
     /// Documents in this namespace are cluster-wide.
     pub own_namespace: Option<String>,
+    /// Read tests of rules too.
+    pub tests: bool,
+    /// Only these rules; all of them, if it names none.
+    pub only: Vec<String>,
     /// Every `for` counts as elapsed.
     pub assume_held: bool,
     /// Files and directories of CRDs: expressions and templates are checked against their schemas.
@@ -98,6 +102,10 @@ fn assemble_here(
 ) -> Result<Loaded, Diagnostics> {
     let options = files.options();
     let mut configuration = Configuration::read_sources(sources, &options, &mut problems);
+    if !files.only.is_empty() {
+        let wanted = |rule: &Rule| files.only.iter().any(|name| *name == *rule.name.as_str());
+        configuration.rules.retain(wanted);
+    }
     if files.assume_held {
         for rule in &mut configuration.rules {
             rule.spec.hold = None;
@@ -163,6 +171,7 @@ impl Files {
         LoadOptions {
             params: self.params.clone(),
             own_namespace: self.own_namespace.clone(),
+            tests: self.tests,
         }
     }
 }

@@ -102,6 +102,14 @@ impl Notify {
                 effects.decide(now, Reason::Cancelled, about);
                 effects.remove(Key::Member(receiver.clone(), alert.fingerprint));
                 self.places.remove(&place);
+                // Its time has passed, and nothing is left that it waits for.
+                if group.members.is_empty() && group.is_blocked() {
+                    self.blocked.values_mut().for_each(|keys| {
+                        keys.remove(&group.key);
+                    });
+                    effects.remove(Key::Group(group.key));
+                    return true;
+                }
                 // It may have been all that a digest with nothing but resolves waited for.
                 self.bring_forward(now, &mut group, effects);
             }
