@@ -3,12 +3,14 @@
 //! It turns arguments into calls of the library and errors into text; it decides nothing else.
 
 pub mod check;
+pub mod completions;
 pub mod crds;
 pub mod dry_run;
 pub mod eval;
 pub mod explain;
 pub mod failure;
 pub mod run;
+pub mod schema;
 mod summary;
 pub mod test;
 mod typed;
@@ -18,7 +20,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::live::logs;
 use crate::setup::Files;
@@ -57,6 +59,8 @@ enum Command {
     Eval(eval::Eval),
     Explain(explain::Explain),
     Crds(crds::Crds),
+    Schema(schema::Schema),
+    Completions(completions::Completions),
 }
 
 /// How much is logged, and how.
@@ -152,6 +156,14 @@ pub fn main() -> ExitCode {
             crds::run(&arguments);
             Ok(())
         }
+        Command::Schema(arguments) => {
+            schema::run(&arguments);
+            Ok(())
+        }
+        Command::Completions(arguments) => {
+            completions::run(&arguments, Cli::command());
+            Ok(())
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -188,4 +200,62 @@ fn blocking(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Fa
 /// Whether reports are coloured.
 pub(crate) fn colour() -> bool {
     std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::Cli;
+
+    /// The words of an example, as a shell splits them; nothing behind a `#`, a `|` or a `>`.
+    fn words(line: &str) -> Vec<String> {
+        let mut words = vec![String::new()];
+        let mut quote = None;
+        for c in line.chars() {
+            match (quote, c) {
+                (Some(open), c) if c == open => quote = None,
+                (None, '"' | '\'') => quote = Some(c),
+                (None, ' ') => words.push(String::new()),
+                (None, '#' | '|' | '>' | '<' | ')') => break,
+                (_, c) => words.last_mut().expect("it has one").push(c),
+            }
+        }
+        words.retain(|word| !word.is_empty());
+        words
+    }
+
+    #[test]
+    fn every_command_has_examples_and_each_of_them_is_understood() {
+        for command in Cli::command().get_subcommands() {
+            let name = command.get_name();
+            let help = command.get_after_help().map(ToString::to_string);
+            let help = help.unwrap_or_default();
+            assert!(help.contains("Examples:"), "{name} has no examples");
+            let lines = help.lines().filter_map(|line| {
+                let at = line.find(&format!("bellwether {name}"))?;
+                Some(words(&line[at..]))
+            });
+            let mut count = 0;
+            for line in lines {
+                count += 1;
+                let parsed = Cli::try_parse_from(&line);
+                assert!(parsed.is_ok(), "{line:?}: {}", parsed.unwrap_err());
+            }
+            assert!(count > 0, "{name} has no example of itself");
+        }
+    }
+
+    #[test]
+    fn completions_name_every_command() {
+        for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+            let mut script = Vec::new();
+            let shell: clap_complete::Shell = shell.parse().expect("a shell");
+            clap_complete::generate(shell, &mut Cli::command(), "bellwether", &mut script);
+            let script = String::from_utf8_lossy(&script);
+            for command in Cli::command().get_subcommands() {
+                assert!(script.contains(command.get_name()), "{shell}");
+            }
+        }
+    }
 }

@@ -16,6 +16,7 @@ mod crd;
 mod decode;
 mod dns;
 mod documents;
+mod editor;
 mod envelope;
 mod files;
 mod load;
@@ -35,6 +36,7 @@ use crate::names::{ReceiverName, RuleName};
 pub use crd::{Crd, crds};
 pub use credential::{Credential, LiteralOrCredential, SecretKey};
 pub(crate) use documents::{split as split_documents, value as yaml_value};
+pub use editor::editor_schema;
 pub(crate) use files::read_each as read_files;
 pub use receiver::{
     Basic, GroupBy, Heartbeat, Hmac, Limit, PagerDuty, Receiver, ReceiverSpec, Service, Slack,

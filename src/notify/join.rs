@@ -102,13 +102,8 @@ impl Notify {
                 effects.decide(now, Reason::Cancelled, about);
                 effects.remove(Key::Member(receiver.clone(), alert.fingerprint));
                 self.places.remove(&place);
-                // Its time has passed, and nothing is left that it waits for.
-                if group.members.is_empty() && group.is_blocked() {
-                    self.blocked.values_mut().for_each(|keys| {
-                        keys.remove(&group.key);
-                    });
-                    effects.remove(Key::Group(group.key));
-                    return true;
+                if group.blocked_by == Some(alert.fingerprint) {
+                    self.release_from(&mut group, alert);
                 }
                 // It may have been all that a digest with nothing but resolves waited for.
                 self.bring_forward(now, &mut group, effects);
@@ -142,6 +137,16 @@ impl Notify {
             decide_grouped(now, alert, &group, effects);
         }
         self.groups.insert(group.key.clone(), group);
+    }
+
+    /// What the group waited for is no longer in it: it is due, if nothing else holds it back.
+    fn release_from(&mut self, group: &mut Group, alert: &Alert) {
+        if let Some(waiting) = self.blocked.get_mut(&alert.rule) {
+            waiting.remove(&group.key);
+        }
+        group.blocked_by = None;
+        self.timers
+            .set(group.flush_at(), group.rank(), group.key.clone());
     }
 
     /// There may be news in the group: it is told at the next tick, if that was not so already.
