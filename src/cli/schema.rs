@@ -13,7 +13,7 @@ Then the first line of a file of rules tells an editor with a YAML language serv
 
   # yaml-language-server: $schema=bellwether.json";
 
-/// Print the JSON Schema of Rule, Receiver and RuleTest
+/// Print the JSON Schema of our documents, for editors
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Schema {}
