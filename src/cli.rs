@@ -11,6 +11,7 @@ pub mod explain;
 pub mod failure;
 pub mod run;
 pub mod schema;
+pub mod send;
 mod summary;
 pub mod test;
 mod typed;
@@ -37,6 +38,7 @@ Exit codes:
   4   the state file cannot be used
   5   the listen address cannot be used
   6   the cluster cannot be reached, or does not allow what is needed
+  7   a receiver did not take a drill (send)
   70  an internal error; please report it";
 
 /// Watches Kubernetes resources, evaluates CEL rules on every transition, and delivers the
@@ -58,6 +60,7 @@ enum Command {
     Test(test::Test),
     Eval(eval::Eval),
     Explain(explain::Explain),
+    Send(send::Send),
     Crds(crds::Crds),
     Schema(schema::Schema),
     Completions(completions::Completions),
@@ -152,6 +155,7 @@ pub fn main() -> ExitCode {
         Command::Test(arguments) => test::run(&arguments),
         Command::Eval(arguments) => eval::run(&arguments),
         Command::Explain(arguments) => blocking(explain::run(&arguments)),
+        Command::Send(arguments) => blocking(send::run(&arguments)),
         Command::Crds(arguments) => {
             crds::run(&arguments);
             Ok(())

@@ -126,6 +126,13 @@ impl Test {
             self.tell(&outcome);
             failures.extend(outcome.diagnostics().iter().cloned());
         }
+        if count == 0 {
+            return Err(Failure::new(
+                failure::CONFIGURATION,
+                "there are no tests".to_owned(),
+                "a test is a document with `kind: RuleTest`; see --help",
+            ));
+        }
         if self.output == Output::Human {
             if !failures.is_empty() {
                 say(&format!("\n{}\n", failures.human(super::colour())));
@@ -138,13 +145,6 @@ impl Test {
             say(&format!(
                 "\n{}, {failed} ({took} ms)\n",
                 counted(count, "test")
-            ));
-        }
-        if count == 0 {
-            return Err(Failure::new(
-                failure::CONFIGURATION,
-                "there are no tests".to_owned(),
-                "a test is a document with `kind: RuleTest`; see --help",
             ));
         }
         match failed {
