@@ -1,5 +1,10 @@
 //! `bellwether send`: a drill, to receivers that enforce the limits of the real ones.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test runs the program beside the receivers that it talks to"
+)]
+
 use std::path::Path;
 use std::process::Command;
 
