@@ -4,11 +4,13 @@
 //! streams flow, break, mend and list again, receivers answer, fall silent and come back, time
 //! passes, the process is killed between any two effects and starts again from what was persisted
 //! by then. [`bridge`] is the shell around the real engine, [`cluster`] and [`receivers`] are what
-//! it talks to, [`model`] is what must be so: too simple to be wrong, and ignorant of the engine.
+//! it talks to, [`model`] is what must be so: too simple to be wrong, and ignorant of the engine;
+//! [`judge`] compares at the end.
 //! Out: nothing, or the shortest history that breaks a promise.
 
 mod bridge;
 mod cluster;
+mod judge;
 mod model;
 mod plan;
 mod receivers;

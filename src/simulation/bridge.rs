@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use super::cluster::{self, Cluster, Said};
-use super::model::{Model, Subject, state};
+use super::model::Model;
 use super::plan::{STREAMS, Step, Stream};
 use super::receivers::Receiver;
 use super::setup::{RECEIVERS, setup};
@@ -14,43 +14,40 @@ use crate::cel::PathSet;
 use crate::decision::{Decision, Reason};
 use crate::engine::{Effect, Engine, Input, Setup};
 use crate::journal::{Key, Record};
-use crate::names::{Fingerprint, GroupKey, NotificationId, Uid};
+use crate::names::{Fingerprint, NotificationId, Uid};
 use crate::notify::{Notification, later};
 use crate::outbox::Outcome;
 use crate::watch::Signal;
 
-/// How long everything is left alone at the end.
-const REST: SignedDuration = SignedDuration::from_hours(3);
-
 /// The process is about to be killed.
 #[derive(Clone, Copy)]
-struct Fuse {
+pub(super) struct Fuse {
     left: usize,
     away: i64,
     clock: i64,
 }
 
 pub struct Bridge {
-    setup: Setup,
-    engine: Engine,
-    journal: BTreeMap<Key, Record>,
-    now: Timestamp,
-    cluster: Cluster,
-    receivers: [Receiver; 2],
-    model: Model,
-    answers: Vec<(Timestamp, usize, NotificationId, Outcome)>,
-    fuse: Option<Fuse>,
+    pub(super) setup: Setup,
+    pub(super) engine: Engine,
+    pub(super) journal: BTreeMap<Key, Record>,
+    pub(super) now: Timestamp,
+    pub(super) cluster: Cluster,
+    pub(super) receivers: [Receiver; 2],
+    pub(super) model: Model,
+    pub(super) answers: Vec<(Timestamp, usize, NotificationId, Outcome)>,
+    pub(super) fuse: Option<Fuse>,
     /// How often it was killed.
-    deaths: usize,
+    pub(super) deaths: usize,
     /// What began to fire or happened, and was decided so.
-    fired: BTreeMap<Fingerprint, Alert>,
+    pub(super) fired: BTreeMap<Fingerprint, Alert>,
     /// Objects that were created, and told so.
-    created: BTreeSet<Uid>,
+    pub(super) created: BTreeSet<Uid>,
     /// What each notification is about, as it was written down.
-    written: BTreeMap<NotificationId, Vec<Fingerprint>>,
+    pub(super) written: BTreeMap<NotificationId, Vec<Fingerprint>>,
     /// Alerts that a receiver need not hear of, and a decision says why.
-    explained: BTreeSet<(String, Fingerprint)>,
-    broken: Option<String>,
+    pub(super) explained: BTreeSet<(String, Fingerprint)>,
+    pub(super) broken: Option<String>,
     /// What was attempted and decided, a line each.
     pub told: Vec<String>,
 }
@@ -86,7 +83,7 @@ impl Bridge {
         self.broken.as_deref()
     }
 
-    fn breaks(&mut self, what: impl Into<String>) {
+    pub(super) fn breaks(&mut self, what: impl Into<String>) {
         self.broken.get_or_insert(what.into());
     }
 
@@ -216,7 +213,7 @@ impl Bridge {
     }
 
     /// Lists everything, in one order or another.
-    fn list_all(&mut self, order: i64) {
+    pub(super) fn list_all(&mut self, order: i64) {
         let mut streams = STREAMS;
         streams.rotate_left(usize::try_from(order.rem_euclid(3)).unwrap_or(0));
         let deaths = self.deaths;
@@ -361,7 +358,7 @@ impl Bridge {
     }
 
     /// Lets time run, waking the engine when it asks for it.
-    fn run_to(&mut self, end: Timestamp) {
+    pub(super) fn run_to(&mut self, end: Timestamp) {
         let deaths = self.deaths;
         while self.now < end && self.deaths == deaths && self.broken.is_none() {
             let answer = self.answers.iter().map(|(at, ..)| *at).min();
@@ -421,114 +418,10 @@ impl Bridge {
         self.engine = Engine::restore(self.now, self.setup.clone(), records);
         self.list_all(fuse.away);
     }
-
-    /// Nothing fails any more, and hours pass: everything must be as it should.
-    pub fn rest(&mut self) {
-        self.fuse = None;
-        for receiver in &mut self.receivers {
-            receiver.mode = super::plan::Mode::Up;
-        }
-        self.list_all(0);
-        self.run_to(later(self.now, REST));
-        if self.broken.is_none() {
-            self.judge();
-        }
-    }
-
-    fn judge(&mut self) {
-        let (truth, unknown) = Model::truth(self.now, &self.cluster);
-        let alerts: Vec<Alert> = self
-            .engine
-            .alerts()
-            .map(|alert| Alert::clone(alert))
-            .collect();
-        let firing = alerts.iter().filter(|alert| alert.state == State::Firing);
-        self.compare("fire", firing.collect(), &truth, &unknown, &|_| true);
-        for (which, name) in RECEIVERS.into_iter().enumerate() {
-            let receiver = &self.receivers[which];
-            let subject = |alert: &Alert| Some((state(alert.rule.as_str())?, alert.object.uid));
-            let fires = |alert: &Alert| subject(alert).is_some_and(|one| truth.contains(&one));
-            let in_digest = |group: &GroupKey| group.as_str().ends_with("{digest}");
-            let all = || receiver.firing.iter();
-            // A digest resolves when all of it has.
-            let open = all().any(|((group, _), alert)| in_digest(group) && fires(alert));
-            let told: Vec<Alert> = all()
-                .filter(|((group, _), alert)| fires(alert) || !(open && in_digest(group)))
-                .map(|(_, alert)| Alert::clone(alert))
-                .collect();
-            let rules = self.setup.rules.clone();
-            let hears = move |rule: &str| {
-                let rule = rules.rule(&rule.into());
-                rule.is_some_and(|rule| {
-                    !rule.shadow && rule.receivers.iter().any(|one| one.as_str() == name)
-                })
-            };
-            let what = format!("are known to {name} to fire");
-            self.compare(&what, told.iter().collect(), &truth, &unknown, &hears);
-        }
-        if let Some(id) = self.journal.keys().find_map(waiting) {
-            self.breaks(format!("{id} still waits"));
-        }
-        self.all_is_explained();
-        self.nothing_piles_up();
-    }
-
-    /// Compares what fires somewhere with what is so; what cannot be told is left out.
-    fn compare(
-        &mut self,
-        what: &str,
-        alerts: Vec<&Alert>,
-        truth: &BTreeSet<Subject>,
-        unknown: &BTreeSet<Subject>,
-        concerns: &dyn Fn(&str) -> bool,
-    ) {
-        let alerts = alerts
-            .into_iter()
-            .filter(|alert| alert.nature == Nature::State);
-        let found: BTreeSet<Subject> = alerts
-            .filter_map(|alert| Some((state(alert.rule.as_str())?, alert.object.uid)))
-            .filter(|subject| !unknown.contains(subject))
-            .collect();
-        let wanted: BTreeSet<Subject> = truth
-            .iter()
-            .filter(|(rule, _)| concerns(rule))
-            .copied()
-            .collect();
-        if found != wanted {
-            self.breaks(format!("{found:?} {what}, and {wanted:?} should"));
-        }
-    }
-
-    /// What fired was told to each of its receivers, or taken back before.
-    fn all_is_explained(&mut self) {
-        for (which, name) in RECEIVERS.iter().enumerate() {
-            let untold = self.fired.iter().find(|(fingerprint, alert)| {
-                let explained = (name.to_string(), **fingerprint);
-                let concerns = !self.explained.contains(&explained)
-                    && alert.receivers.iter().any(|one| one.as_str() == *name);
-                concerns && !alert.shadow && !self.receivers[which].ever.contains(fingerprint)
-            });
-            if let Some((_, alert)) = untold {
-                let (rule, object) = (&alert.rule, &alert.object.name);
-                return self.breaks(format!("{name} never heard of {rule} of {object}"));
-            }
-        }
-    }
-
-    /// What is kept is what is there.
-    fn nothing_piles_up(&mut self) {
-        let count = |is: &dyn Fn(&Key) -> bool| self.journal.keys().filter(|key| is(key)).count();
-        let objects = self.cluster.databases.iter().flatten().count()
-            + self.cluster.caches.iter().flatten().count();
-        let kept = count(&|key| matches!(key, Key::Object(..)));
-        let events = count(&|key| matches!(key, Key::Event(_)));
-        if kept > objects || events > self.cluster.warnings.len() {
-            self.breaks(format!("{kept} objects and {events} Events are kept"));
-        }
-    }
 }
 
-fn waiting(key: &Key) -> Option<&NotificationId> {
+/// The notification that a record of the outbox is about.
+pub(super) fn waiting(key: &Key) -> Option<&NotificationId> {
     match key {
         Key::Outbox(_, id) => Some(id),
         _ => None,
