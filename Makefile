@@ -9,11 +9,16 @@ help: ## List the targets
 
 .PHONY: test
 test: lint testbin ## Everything CI checks: format, lints, unit tests, tests on the real API server
-	$(CARGO) test --workspace --locked
+	BELLWETHER_SIMULATION_SEEDS=2000 $(CARGO) test --workspace --locked
 
 .PHONY: unit
 unit: ## The unit tests alone: seconds, no API server
 	$(CARGO) test --workspace --locked --lib --bins
+
+.PHONY: simulate
+simulate: ## The core in a simulated world, as many seeds as SEEDS says, from FIRST on
+	BELLWETHER_SIMULATION_SEEDS=$(or $(SEEDS),20000) BELLWETHER_SIMULATION_FIRST=$(or $(FIRST),0) \
+		$(CARGO) test --locked --lib simulation::no_history
 
 .PHONY: lint
 lint: ## Format and clippy

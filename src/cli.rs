@@ -3,6 +3,7 @@
 //! It turns arguments into calls of the library and errors into text; it decides nothing else.
 
 pub mod check;
+pub mod completions;
 pub mod crds;
 pub mod dry_run;
 pub mod eval;
@@ -10,7 +11,10 @@ pub mod explain;
 pub mod failure;
 pub mod rbac;
 pub mod run;
+pub mod schema;
+pub mod send;
 mod summary;
+pub mod test;
 mod typed;
 
 use std::io::IsTerminal;
@@ -18,7 +22,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::live::logs;
 use crate::setup::Files;
@@ -28,12 +32,14 @@ use failure::Failure;
 const EXIT_CODES: &str = "\
 Exit codes:
   0   all went well
-  1   the rules, receivers, templates or credentials have a problem, or the expression of eval
+  1   the rules, receivers, templates or credentials have a problem, the expression of eval,
+      or a test fails
   2   the command line is wrong
   3   something fires (dry-run --exit-code)
   4   the state file cannot be used
   5   the listen address cannot be used
   6   the cluster cannot be reached, or does not allow what is needed
+  7   a receiver did not take a drill (send)
   70  an internal error; please report it";
 
 /// Watches Kubernetes resources, evaluates CEL rules on every transition, and delivers the
@@ -52,10 +58,14 @@ enum Command {
     Run(run::Run),
     DryRun(dry_run::DryRunArgs),
     Check(check::Check),
+    Test(test::Test),
     Eval(eval::Eval),
     Explain(explain::Explain),
+    Send(send::Send),
     Crds(crds::Crds),
     Rbac(rbac::Rbac),
+    Schema(schema::Schema),
+    Completions(completions::Completions),
 }
 
 /// How much is logged, and how.
@@ -144,11 +154,21 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => blocking(run::run(&arguments, format)),
         Command::DryRun(arguments) => blocking(dry_run::run(&arguments)),
         Command::Check(arguments) => blocking(check::run(&arguments)),
+        Command::Test(arguments) => test::run(&arguments),
         Command::Eval(arguments) => eval::run(&arguments),
         Command::Explain(arguments) => blocking(explain::run(&arguments)),
         Command::Rbac(arguments) => blocking(rbac::run(&arguments)),
+        Command::Send(arguments) => blocking(send::run(&arguments)),
         Command::Crds(arguments) => {
             crds::run(&arguments);
+            Ok(())
+        }
+        Command::Schema(arguments) => {
+            schema::run(&arguments);
+            Ok(())
+        }
+        Command::Completions(arguments) => {
+            completions::run(&arguments, Cli::command());
             Ok(())
         }
     };
@@ -187,4 +207,62 @@ fn blocking(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Fa
 /// Whether reports are coloured.
 pub(crate) fn colour() -> bool {
     std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::Cli;
+
+    /// The words of an example, as a shell splits them; nothing behind a `#`, a `|` or a `>`.
+    fn words(line: &str) -> Vec<String> {
+        let mut words = vec![String::new()];
+        let mut quote = None;
+        for c in line.chars() {
+            match (quote, c) {
+                (Some(open), c) if c == open => quote = None,
+                (None, '"' | '\'') => quote = Some(c),
+                (None, ' ') => words.push(String::new()),
+                (None, '#' | '|' | '>' | '<' | ')') => break,
+                (_, c) => words.last_mut().expect("it has one").push(c),
+            }
+        }
+        words.retain(|word| !word.is_empty());
+        words
+    }
+
+    #[test]
+    fn every_command_has_examples_and_each_of_them_is_understood() {
+        for command in Cli::command().get_subcommands() {
+            let name = command.get_name();
+            let help = command.get_after_help().map(ToString::to_string);
+            let help = help.unwrap_or_default();
+            assert!(help.contains("Examples:"), "{name} has no examples");
+            let lines = help.lines().filter_map(|line| {
+                let at = line.find(&format!("bellwether {name}"))?;
+                Some(words(&line[at..]))
+            });
+            let mut count = 0;
+            for line in lines {
+                count += 1;
+                let parsed = Cli::try_parse_from(&line);
+                assert!(parsed.is_ok(), "{line:?}: {}", parsed.unwrap_err());
+            }
+            assert!(count > 0, "{name} has no example of itself");
+        }
+    }
+
+    #[test]
+    fn completions_name_every_command() {
+        for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+            let mut script = Vec::new();
+            let shell: clap_complete::Shell = shell.parse().expect("a shell");
+            clap_complete::generate(shell, &mut Cli::command(), "bellwether", &mut script);
+            let script = String::from_utf8_lossy(&script);
+            for command in Cli::command().get_subcommands() {
+                assert!(script.contains(command.get_name()), "{shell}");
+            }
+        }
+    }
 }

@@ -8,6 +8,7 @@ pub mod credential;
 pub mod duration;
 pub mod receiver;
 pub mod rule;
+pub mod rule_test;
 pub mod text;
 
 mod check;
@@ -15,6 +16,7 @@ mod crd;
 mod decode;
 mod dns;
 mod documents;
+mod editor;
 mod envelope;
 mod files;
 mod load;
@@ -34,11 +36,14 @@ use crate::names::{ReceiverName, RuleName};
 pub use crd::{Crd, crds};
 pub use credential::{Credential, LiteralOrCredential, SecretKey};
 pub(crate) use documents::{split as split_documents, value as yaml_value};
+pub use editor::editor_schema;
+pub(crate) use files::read_each as read_files;
 pub use receiver::{
     Basic, GroupBy, Heartbeat, Hmac, Limit, PagerDuty, Receiver, ReceiverSpec, Service, Slack,
     Webhook,
 };
 pub use rule::{Hold, OnDelete, OnStartup, Related, Rule, RuleSpec, Variable, Watch};
+pub use rule_test::{RuleTest, RuleTestSpec};
 pub use text::Text;
 
 /// The group of our kinds.
@@ -51,6 +56,8 @@ pub const VERSION: &str = "v1alpha1";
 pub struct Configuration {
     pub rules: Vec<Rule>,
     pub receivers: Vec<Receiver>,
+    /// Only if they were asked for.
+    pub tests: Vec<RuleTest>,
 }
 
 /// How to load.
@@ -60,6 +67,8 @@ pub struct LoadOptions {
     pub params: Vec<String>,
     /// The bridge's own namespace: documents in it are cluster-wide, as those without a namespace.
     pub own_namespace: Option<String>,
+    /// Read tests of rules too.
+    pub tests: bool,
 }
 
 /// The configuration, if nothing is wrong.
@@ -86,7 +95,16 @@ impl Configuration {
     /// What is wrong is added to `diagnostics`, and whoever runs a part must know that it is one.
     pub fn read(paths: &[PathBuf], options: &LoadOptions, diagnostics: &mut Diagnostics) -> Self {
         let sources = files::read(paths, diagnostics);
-        load::load(&sources, options, diagnostics)
+        Self::read_sources(&sources, options, diagnostics)
+    }
+
+    /// The same of texts that somebody else has read.
+    pub fn read_sources(
+        sources: &[Arc<Source>],
+        options: &LoadOptions,
+        diagnostics: &mut Diagnostics,
+    ) -> Self {
+        load::load(sources, options, diagnostics)
     }
 
     /// The same from texts that somebody else has read.

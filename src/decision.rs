@@ -52,8 +52,9 @@ pub enum Reason {
     Unknown(String),
     /// Time alone fires nothing while a stream that the rule reads is broken.
     Stale,
-    /// The alerts of this rule keep their state: its document is invalid or cannot be read.
-    Frozen,
+    /// The rule stays as it was last read, and its alerts are not resolved: its document is invalid
+    /// or cannot be read, which is not the same as removed.
+    Frozen(String),
     /// The rule is a shadow: it would have been sent.
     Shadowed,
     /// The alert waits in its group.
@@ -100,7 +101,7 @@ impl Reason {
             Self::Repeated(_) => "repeated",
             Self::Unknown(_) => "unknown",
             Self::Stale => "stale",
-            Self::Frozen => "frozen",
+            Self::Frozen(_) => "frozen",
             Self::Shadowed => "shadowed",
             Self::Grouped => "grouped",
             Self::Unchanged => "unchanged",
@@ -127,6 +128,7 @@ impl fmt::Display for Reason {
             Self::Resolved(ending) => write!(f, "resolved: {}", ending.as_str()),
             Self::Repeated(count) => write!(f, "repeated: seen {count} times"),
             Self::Unknown(why)
+            | Self::Frozen(why)
             | Self::Retrying(why)
             | Self::Refused(why)
             | Self::GaveUp(why)

@@ -7,6 +7,7 @@
 mod human;
 mod machine;
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -218,6 +219,16 @@ impl Diagnostics {
         self
     }
 
+    /// Takes those of another report that it does not have yet, and keeps the other's secrets.
+    pub fn append(&mut self, other: Self) {
+        self.secrets.extend(other.secrets);
+        self.left_out += other.left_out;
+        let key = |d: &Diagnostic| (d.place.as_ref().map(Place::to_string), d.message.clone());
+        let known: HashSet<_> = self.list.iter().map(key).collect();
+        let new = other.list.into_iter();
+        self.extend(new.filter(|one| !known.contains(&key(one))));
+    }
+
     /// In the order of files and places; what has no place comes first.
     #[must_use]
     pub fn sorted(mut self) -> Self {
@@ -374,6 +385,18 @@ mod tests {
         assert!(!diagnostics.has_errors());
         diagnostics.push(Diagnostic::error("the last"));
         assert!(diagnostics.has_errors() && diagnostics.human(false).ends_with("and 1 more"));
+    }
+
+    #[test]
+    fn reports_of_the_same_are_one_and_keep_their_secrets() {
+        let mut all = two();
+        all.append(two());
+        assert_eq!(all, two());
+        let mut other = Diagnostics::default();
+        let place = two().iter().find_map(|d| d.place.clone()).unwrap();
+        other.conceal(place);
+        all.append(other.clone());
+        assert_eq!(all.secrets, other.secrets);
     }
 
     #[test]

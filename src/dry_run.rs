@@ -19,7 +19,7 @@ use crate::alert::{Alert, Nature, State};
 use crate::cel::Json;
 use crate::engine::{Effect, Engine, Input};
 use crate::journal::{Key, Record};
-use crate::names::{Fingerprint, NotificationId, Uid};
+use crate::names::{Fingerprint, NotificationId, ReceiverName, Uid};
 use crate::notify::Notification;
 use crate::outbox::Outcome;
 use crate::setup::Loaded;
@@ -52,6 +52,11 @@ pub struct DryRun<'a> {
     /// Pending alerts that ended before they fired, and were not taken yet.
     pub withdrawn: Vec<Arc<Alert>>,
     pub totals: Totals,
+    /// What would have been written down, if somebody wants to restart.
+    journal: Option<BTreeMap<Key, Record>>,
+    /// What receivers answer that do not say yes.
+    answers: BTreeMap<ReceiverName, Outcome>,
+    cluster: Arc<str>,
     /// Objects that each stream has said, to tell an object that entered its selection from one
     /// that is new.
     inside: HashMap<usize, BTreeSet<Uid>>,
@@ -68,6 +73,9 @@ impl<'a> DryRun<'a> {
             sent: Vec::new(),
             withdrawn: Vec::new(),
             totals: Totals::default(),
+            journal: None,
+            answers: BTreeMap::new(),
+            cluster: cluster.into(),
             inside: HashMap::new(),
         }
     }
@@ -76,17 +84,7 @@ impl<'a> DryRun<'a> {
     /// moment. Time runs on to the last moment, or to `until` if that is later.
     pub fn play(&mut self, facts: &[Fact], until: Option<Timestamp>) {
         let (listed, later): (Vec<_>, Vec<_>) = facts.iter().partition(|fact| fact.listed);
-        for (at, watched) in self.loaded.rules.sources.iter().enumerate() {
-            self.signal(&watched.source, Signal::ListBegan);
-            for fact in &listed {
-                self.tell_stream(at, fact);
-            }
-            self.signal(&watched.source, Signal::ListEnded);
-        }
-        for events in &self.loaded.rules.events {
-            self.signal(events, Signal::ListBegan);
-            self.signal(events, Signal::ListEnded);
-        }
+        self.say_lists(&listed);
         // What was said of the objects by then is known when the first of them is told of.
         let (said, later): (Vec<_>, Vec<_>) = later
             .into_iter()
@@ -97,15 +95,74 @@ impl<'a> DryRun<'a> {
         self.step(Input::Tick);
         for fact in later {
             self.run_to(fact.at);
-            self.tell_event(fact);
-            for at in 0..self.loaded.rules.sources.len() {
-                self.tell_stream(at, fact);
-            }
-            self.step(Input::Tick);
+            self.happen(fact);
         }
         if let Some(until) = until {
             self.run_to(until);
         }
+    }
+
+    /// Every stream lists: this is all that there is.
+    pub fn list(&mut self, all: &[&Fact]) {
+        self.say_lists(all);
+        self.step(Input::Tick);
+    }
+
+    fn say_lists(&mut self, all: &[&Fact]) {
+        for (at, watched) in self.loaded.rules.sources.iter().enumerate() {
+            self.signal(&watched.source, Signal::ListBegan);
+            for fact in all {
+                self.tell_stream(at, fact);
+            }
+            self.signal(&watched.source, Signal::ListEnded);
+        }
+        for events in &self.loaded.rules.events {
+            self.signal(events, Signal::ListBegan);
+        }
+        for fact in all {
+            self.tell_event(fact);
+        }
+        for events in &self.loaded.rules.events {
+            self.signal(events, Signal::ListEnded);
+        }
+    }
+
+    /// Something happens now.
+    pub fn happen(&mut self, fact: &Fact) {
+        self.tell_event(fact);
+        for at in 0..self.loaded.rules.sources.len() {
+            self.tell_stream(at, fact);
+        }
+        self.step(Input::Tick);
+    }
+
+    /// Keeps what would be written down, for [`Self::restart`].
+    pub fn remember(&mut self) {
+        self.journal.get_or_insert_default();
+    }
+
+    /// What a receiver answers from now on.
+    pub fn answer(&mut self, receiver: ReceiverName, outcome: Outcome) {
+        self.answers.insert(receiver, outcome);
+    }
+
+    /// The process is killed, and starts again with what was written down; then every stream lists.
+    pub fn restart(&mut self, all: &[&Fact]) {
+        let records = self.journal.iter().flatten();
+        let records = records.map(|(key, record)| (key.clone(), record.clone()));
+        let setup = self.loaded.setup(self.cluster.clone());
+        self.engine = Engine::restore(self.now, setup, records.collect());
+        self.inside.clear();
+        self.list(all);
+    }
+
+    /// Goes on with other rules; every stream lists, as it does where other paths are read.
+    pub fn reload(&mut self, loaded: &'a Loaded, all: &[&Fact]) {
+        self.loaded = loaded;
+        self.inside.clear();
+        let setup = loaded.setup(self.cluster.clone());
+        self.step(Input::Reloaded(setup));
+        self.list(all);
     }
 
     fn tell_event(&mut self, fact: &Fact) {
@@ -190,8 +247,7 @@ impl<'a> DryRun<'a> {
                 self.note(effect, &mut delivered);
             }
             effects = Vec::new();
-            for id in delivered {
-                let outcome = Outcome::Accepted;
+            for (id, outcome) in delivered {
                 effects.extend(self.engine.step(self.now, Input::Delivered { id, outcome }));
             }
             if !effects.is_empty() {
@@ -200,17 +256,28 @@ impl<'a> DryRun<'a> {
         }
     }
 
-    fn note(&mut self, effect: Effect, delivered: &mut Vec<NotificationId>) {
+    fn note(&mut self, effect: Effect, delivered: &mut Vec<(NotificationId, Outcome)>) {
         match effect {
             Effect::Persist(batch) => {
                 for (key, record) in batch.0 {
+                    if let Some(journal) = &mut self.journal {
+                        match record.clone() {
+                            Some(record) => journal.insert(key.clone(), record),
+                            None => journal.remove(&key),
+                        };
+                    }
                     self.note_record(&key, record);
                 }
             }
             Effect::Deliver(attempt) => {
-                delivered.push(attempt.notification.id.clone());
-                self.totals.sent += 1;
-                self.sent.push(attempt.notification);
+                let told = attempt.notification;
+                let outcome = self.answers.get(&told.receiver).cloned();
+                let outcome = outcome.unwrap_or(Outcome::Accepted);
+                delivered.push((told.id.clone(), outcome.clone()));
+                if outcome == Outcome::Accepted {
+                    self.totals.sent += 1;
+                    self.sent.push(told);
+                }
             }
             Effect::Decided(_) => {}
         }

@@ -5,16 +5,18 @@
 //! [`Engine::next_wake`] is the only timer there is.
 //!
 //! `observe` takes what the streams say, `begin` says who may act on it, `join` finds what else it
-//! concerns, `decide` brings transitions to rules and verdicts to
-//! alerts, `turn` is what time does, `restore` is how it begins again after a crash.
+//! concerns, `decide` brings transitions to rules and verdicts to alerts, `turn` is what time does,
+//! `restore` is how it begins again after a crash, `reload` how it goes on with other rules.
 
+mod begin;
 pub mod blind;
 pub mod decide;
 pub mod effect;
 pub mod explain;
 mod join;
 pub mod observe;
-mod begin;
+mod refresh;
+mod reload;
 pub mod restore;
 pub mod status;
 pub mod stream;
@@ -25,14 +27,14 @@ pub mod wakes;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::alert::Alerts;
 use crate::evaluate::RuleSet;
-use crate::names::{Fingerprint, NotificationId, ReceiverName, SourceKey, Uid};
+use crate::names::{Fingerprint, NotificationId, ReceiverName, RuleName, SourceKey, Uid};
 use crate::notify::{Notify, Policy};
 use crate::outbox::{Outbox, Outcome};
 use crate::transition::Events;
@@ -52,16 +54,15 @@ pub const COALESCE: SignedDuration = SignedDuration::from_secs(5);
 pub struct Setup {
     pub rules: Arc<RuleSet>,
     pub policies: Vec<Policy>,
+    /// Rules whose document is invalid or cannot be read, and why. They stay as they are in
+    /// `rules`; one that is not there keeps its alerts all the same: it was not removed.
+    pub frozen: BTreeMap<RuleName, Arc<str>>,
     /// The `cluster` label.
     pub cluster: Arc<str>,
 }
 
 /// All that can happen to the engine.
 #[derive(Clone, Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "the large variant is the common one, and lives for a moment"
-)]
 pub enum Input {
     /// A stream said something.
     Signalled(Signalled),
@@ -73,6 +74,9 @@ pub enum Input {
         id: NotificationId,
         outcome: Outcome,
     },
+    /// The rules and receivers are these from now on. A stream that reads other paths than before
+    /// is read again: [`crate::watch::Signal::Refreshed`], or a list.
+    Reloaded(Setup),
     /// The end is near: make no new attempts.
     Draining,
 }
@@ -81,7 +85,8 @@ pub enum Input {
 #[derive(Debug)]
 pub struct Engine {
     rules: Arc<RuleSet>,
-    numbers: HashMap<crate::names::RuleName, usize>,
+    numbers: HashMap<RuleName, usize>,
+    frozen: BTreeMap<RuleName, Arc<str>>,
     cluster: Arc<str>,
     now: Timestamp,
     draining: bool,
@@ -137,6 +142,7 @@ impl Engine {
             Input::Delivered { id, outcome } => {
                 self.outbox.delivered(self.now, &id, outcome, &mut effects);
             }
+            Input::Reloaded(setup) => self.reload(setup, &mut effects),
             Input::Draining => self.draining = true,
         }
         effects.into_vec()

@@ -20,8 +20,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::cel::{Json, PathSet, Program};
-use crate::config::{OnDelete, OnStartup};
-use crate::names::{ReceiverName, RuleName, Severity};
+use crate::config::{OnDelete, OnStartup, RuleSpec};
+use crate::names::{Fingerprint, ReceiverName, RuleName, Severity};
 
 pub use compile::{Compiled, ViewReads, compile, environment};
 pub use joins::{Join, Joins};
@@ -71,6 +71,10 @@ pub struct Texts {
 #[derive(Debug)]
 pub struct Rule {
     pub name: RuleName,
+    /// The document that it was compiled from: an edited rule is told from the same one by it.
+    pub written: RuleSpec,
+    /// What it asks: the same in every version of the rule that has the same verdicts.
+    pub question: Fingerprint,
     pub trigger: Trigger,
     pub hold: SignedDuration,
     pub keep_firing_for: SignedDuration,
@@ -143,5 +147,30 @@ impl Rule {
             Trigger::State { .. } => true,
             Trigger::Occurrence { until, .. } => until.is_some(),
         }
+    }
+
+    /// Whether that version of the rule does the same in everything.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.written == other.written
+            && self.receivers == other.receivers
+            && self.keeps == other.keeps
+            && self.reads_events == other.reads_events
+            && self.view.reads_the_same(&other.view)
+    }
+}
+
+impl View {
+    /// Whether it takes the same of an object; what the variables say stands in the rule.
+    fn reads_the_same(&self, other: &Self) -> bool {
+        let names = |view: &Self| -> Vec<Arc<str>> {
+            let variables = view.variables.iter();
+            variables.map(|(name, _)| name.clone()).collect()
+        };
+        self.object == other.object
+            && self.old_object == other.old_object
+            && self.event == other.event
+            && self.events == other.events
+            && names(self) == names(other)
     }
 }

@@ -5,6 +5,8 @@
 //! `render` is a pure core that is driven by [`engine`]; the rest is the shell
 //! that waits, reads clocks and talks to the outside.
 
+// Mistakes for the simulation to find; none outside of tests.
+mod planted;
 // The expression language: knows nothing of Kubernetes watches, rules or alerts.
 pub mod cel;
 // The words that every stage uses: identities, labels, severity.
@@ -31,6 +33,9 @@ pub mod outbox;
 pub mod journal;
 // The stages above as one machine: step(now, input) -> effects.
 pub mod engine;
+// The machine in a simulated world, whose every promise is checked.
+#[cfg(test)]
+mod simulation;
 // A notification and its templates: the message as a receiver takes it.
 pub mod render;
 // To Slack, PagerDuty and webhooks: attempts, and how they ended.
@@ -39,6 +44,8 @@ pub mod deliver;
 pub mod setup;
 // The engine on manifests, a recorded watch or a snapshot, sending nothing.
 pub mod dry_run;
+// The engine on a timeline of virtual time, with what must come of it.
+pub mod rule_test;
 // The shell around the engine: clock, streams, journal, deliveries, HTTP.
 pub mod live;
 // The command line.

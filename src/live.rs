@@ -1,11 +1,11 @@
 //! The shell that joins clock, streams, journal and delivery to the engine.
 //!
-//! In: streams of the cluster, outcomes of attempts, signals. Out: attempts, log lines, metrics,
-//! the state file. It decides nothing about rules, alerts or notifications: the engine does.
+//! In: streams of the cluster, outcomes of attempts, changed files, signals. Out: attempts, log
+//! lines, metrics, the state file. It decides nothing about rules, alerts or notifications: the engine does.
 //!
 //! ```text
 //! watch streams ─signals→ drive (engine) ─turns→ commit (state file) ─released→ courier
-//!                            ↑                                                     │
+//!                            ↑ reload                                              │
 //!                            └───────────────────── ended ─────────────────────────┘
 //! ```
 
@@ -22,8 +22,10 @@ pub mod drive;
 pub mod http;
 pub mod logs;
 pub mod metrics;
+pub mod reload;
 pub mod secrets;
 pub mod signals;
+pub mod streams;
 
 use std::future::Future;
 use std::io;
@@ -40,13 +42,14 @@ use crate::engine::Engine;
 use crate::journal::{Journal, Key, Record};
 use crate::setup::Loaded;
 use crate::watch::cluster::Cluster;
-use crate::watch::stream::{self, WatchSettings, Watching};
-use attempt::Attempts;
+use attempt::{Attempts, Ways};
 use clock::Clock;
 use commit::{CommitError, Committer};
 use drive::{Drive, Wires};
-use metrics::{Metrics, Streams};
+use metrics::Metrics;
+use reload::{Reload, Watched};
 use signals::Signals;
+use streams::{Ended, Streams};
 
 /// Signals that wait for the engine; a stream that has more waits itself.
 const SIGNALS: usize = 1024;
@@ -58,6 +61,8 @@ const FLUSH: Duration = Duration::from_millis(1500);
 /// What a bridge runs on, all of it opened and checked.
 pub struct Parts {
     pub loaded: Loaded,
+    /// The files that it was loaded from.
+    pub watched: Watched,
     pub cluster: Cluster,
     /// The `cluster` label.
     pub cluster_name: Arc<str>,
@@ -116,46 +121,47 @@ fn start(parts: Parts, stop: oneshot::Receiver<()>) -> Tasks {
     let (ended, attempts_ended) = mpsc::unbounded_channel();
     let (questions, asked) = mpsc::channel(8);
 
-    let streams: Vec<Watching> = parts
-        .loaded
-        .rules
-        .streams()
-        .into_iter()
-        .map(|(source, paths)| {
-            let settings = WatchSettings::default();
-            stream::start(&parts.cluster, source, &paths, settings, to_engine.clone())
-        })
-        .collect();
-    let sources = parts.loaded.rules.streams().into_iter();
-    let counts: Streams = sources
-        .map(|(source, _)| source.key())
-        .zip(streams.iter().map(|stream| stream.stats().clone()))
-        .collect();
+    let (to_reload, reloads) = mpsc::channel(1);
+
+    let counts = metrics::Streams::default();
+    let mut streams = Streams::new(parts.cluster, to_engine, counts.clone());
+    streams.go_on(&parts.loaded.rules, Ended::default());
 
     let committer = Committer::new(parts.journal, parts.epoch, release, metrics.clone());
     let answers = http::Sources {
         questions,
         journal: committer.health(),
+        configuration: reload::Health::default(),
         metrics: metrics.clone(),
         streams: counts,
     };
     let mut clock = Clock::start();
-    let setup = parts.loaded.setup(parts.cluster_name);
+    let setup = parts.loaded.setup(parts.cluster_name.clone());
     let engine = Engine::restore(clock.now(), setup, parts.records);
     let wires = Wires {
         signals: from_streams,
         ended: attempts_ended,
         questions: asked,
+        reloads,
         turns,
         stop,
     };
-    let attempts = Arc::new(Attempts::new(
-        parts.loaded.formats,
-        parts.deliverer,
+    let ways = Ways {
+        formats: parts.loaded.formats,
+        deliverer: parts.deliverer,
+    };
+    let attempts = Arc::new(Attempts::new(ways, metrics.clone()));
+    let reload = Reload {
+        watched: parts.watched,
+        cluster_name: parts.cluster_name,
+        streams,
+        attempts: attempts.clone(),
+        engine: to_reload,
         metrics,
-    ));
+        health: answers.configuration.clone(),
+    };
     Tasks {
-        streams: Task::start(first_end(streams)),
+        streams: Task::start(reload.run()),
         drive: Task::start(Drive::new(engine, clock, wires).run()),
         commit: Task::start(committer.run(to_commit)),
         courier: Task::start(courier::run(released, ended, move |notification| {
@@ -168,12 +174,6 @@ fn start(parts: Parts, stop: oneshot::Receiver<()>) -> Tasks {
             }
         }),
     }
-}
-
-/// The end of the stream that ends first. None should: each heals itself.
-async fn first_end(mut streams: Vec<Watching>) -> Result<(), JoinError> {
-    let ends = streams.iter_mut().map(|stream| Box::pin(stream.ended()));
-    futures::future::select_all(ends).await.0
 }
 
 /// A task that ends with its handle.
@@ -197,6 +197,7 @@ impl<T> Drop for Task<T> {
 
 /// Everything that runs, watched for an end that nobody asked for.
 struct Tasks {
+    /// The streams, and the files that say which.
     streams: Task<Result<(), JoinError>>,
     drive: Task<u64>,
     commit: Task<Result<(), CommitError>>,

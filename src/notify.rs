@@ -18,6 +18,7 @@ use crate::decision::About;
 use crate::engine::Effects;
 use crate::journal::{Key, Record};
 use crate::names::{Fingerprint, GroupKey, ReceiverName, RuleName};
+use crate::planted::{self, Bug};
 
 mod dedup;
 mod digest;
@@ -177,6 +178,11 @@ fn put_group(group: &Group, effects: &mut Effects) {
 
 /// Writes down what the receiver has heard of one alert.
 fn put_member(group: &Group, alert: Fingerprint, heard: Heard, effects: &mut Effects) {
+    let heard = if planted::has(Bug::HeardNotWritten) {
+        Heard::Nothing
+    } else {
+        heard
+    };
     let key = Key::Member(group.receiver().clone(), alert);
     let group = group.key.clone();
     effects.put(key, Record::Member(MemberRecord { group, heard }));

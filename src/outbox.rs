@@ -6,17 +6,19 @@
 //! What is under way is known to memory alone: after a restart everything that waits is
 //! attempted again, under the same id. That an attempt was begun is written down before it is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::alert::State;
 use crate::decision::{About, Reason};
 use crate::engine::Effects;
 use crate::journal::{Key, Record};
 use crate::names::{NotificationId, ReceiverName};
-use crate::notify::{Notification, Policy, Status, later};
+use crate::notify::{MAX_ALERTS, Notification, Policy, Status, later};
+use crate::planted::{self, Bug};
 
 mod backoff;
 mod breaker;
@@ -103,6 +105,10 @@ impl Outbox {
             queue.paused_until = queue.paused_until.max(entry.paused_until);
             let decided = entry.notification.at.min(now);
             let deadline = later(decided, give_up_after).max(later(now, GRACE));
+            if planted::has(Bug::NewIdAfterRestart) {
+                let notification = Arc::make_mut(&mut entry.notification);
+                notification.id = format!("{}-again", notification.id).into();
+            }
             queue.insert(entry, deadline);
         }
         outbox
@@ -122,7 +128,7 @@ impl Outbox {
     }
 
     /// Writes a notification down. It is attempted by [`Self::due`].
-    pub fn push(&mut self, now: Timestamp, notification: Notification, effects: &mut Effects) {
+    pub fn push(&mut self, now: Timestamp, mut notification: Notification, effects: &mut Effects) {
         let queue = self
             .queues
             .entry(notification.receiver.clone())
@@ -135,25 +141,15 @@ impl Outbox {
                 && is_replaceable(&last.waiting.notification)
                 && is_replaceable(&notification);
             if replaces && let Some(old) = queue.remove(before) {
-                effects.remove(key(&old.waiting.notification));
-                if notification.status == Status::Resolved && !heard {
-                    decide(
-                        now,
-                        Reason::Cancelled,
-                        &old.waiting.notification,
-                        None,
-                        effects,
-                    );
+                let old = old.waiting;
+                effects.remove(key(&old.notification));
+                let attempted = old.attempts > 0;
+                if !take_over(&mut notification, &old.notification, attempted, heard) {
+                    decide(now, Reason::Cancelled, &old.notification, None, effects);
                     decide(now, Reason::Cancelled, &notification, None, effects);
                     return;
                 }
-                decide(
-                    now,
-                    Reason::Superseded,
-                    &old.waiting.notification,
-                    None,
-                    effects,
-                );
+                decide(now, Reason::Superseded, &old.notification, None, effects);
                 order = before;
             }
         }
@@ -255,6 +251,7 @@ fn retry(
     why: String,
     effects: &mut Effects,
 ) {
+    let after = after.filter(|_| !planted::has(Bug::RetryAfterIgnored));
     let asked = after.map(|after| later(now, after.min(queue.terms.give_up_after)));
     queue.paused_until = queue.paused_until.max(asked);
     let newer = queue
@@ -272,8 +269,15 @@ fn retry(
         } else {
             Reason::GaveUp(why)
         };
+        let follower = queue.follower(order).map(|newer| newer.waiting.order);
         if let Some(entry) = queue.remove(order) {
             finish(now, reason, &entry, effects);
+            let follower = follower.filter(|_| superseded);
+            if let Some(newer) = follower.and_then(|order| queue.entry_mut(order)) {
+                let notification = Arc::make_mut(&mut newer.waiting.notification);
+                inherit(notification, &entry.waiting.notification);
+                put(&newer.waiting, effects);
+            }
         }
         return;
     }
@@ -290,6 +294,57 @@ fn retry(
         );
         put(waiting, effects);
     }
+}
+
+/// What a notification that gives way said of alerts that are over: its successor, which knows only
+/// what changed since, says it too. Until then the receiver takes them for firing.
+fn inherit(newer: &mut Notification, older: &Notification) {
+    let known: BTreeSet<_> = newer.alerts.iter().map(|one| one.fingerprint).collect();
+    let resolved = older.alerts.iter();
+    let resolved: Vec<_> = resolved
+        .filter(|one| one.state == State::Resolved)
+        .collect();
+    newer
+        .first
+        .retain(|first| resolved.iter().all(|one| one.fingerprint != *first));
+    for alert in resolved {
+        if known.contains(&alert.fingerprint) {
+            continue;
+        }
+        if newer.alerts.len() < MAX_ALERTS {
+            newer.alerts.push(Arc::clone(alert));
+        } else {
+            newer.omitted += 1;
+        }
+    }
+}
+
+/// A notification takes the place of one that waits. `false` if nothing is left to say: what it
+/// resolves nobody has heard of.
+fn take_over(newer: &mut Notification, older: &Notification, attempted: bool, heard: bool) -> bool {
+    if newer.status == Status::Resolved && !heard {
+        return false;
+    }
+    inherit(newer, older);
+    if !attempted {
+        begin_where_it_did(newer, older);
+    }
+    !newer.alerts.is_empty()
+}
+
+/// A notification that gives way before any attempt told nobody anything: what it would have been
+/// the first to tell, its successor is; and what is over meanwhile never was.
+fn begin_where_it_did(newer: &mut Notification, older: &Notification) {
+    let first: BTreeSet<_> = older.first.iter().copied().collect();
+    let mut still = Vec::new();
+    newer.alerts.retain(|alert| {
+        if !first.contains(&alert.fingerprint) {
+            return true;
+        }
+        still.push(alert.fingerprint);
+        alert.state != State::Resolved
+    });
+    newer.first.extend(still);
 }
 
 /// The notification leaves the outbox.

@@ -4,8 +4,10 @@
 //! together, or every problem of every file at once. It reads files and nothing else: no
 //! credential is resolved, no cluster is asked.
 
+pub mod last_good;
 mod paths;
 mod policy;
+pub mod reading;
 pub mod rights;
 pub mod schemas;
 mod templates;
@@ -17,12 +19,13 @@ use std::sync::Arc;
 
 use crate::cel::{Type, on_large_stack};
 use crate::config::{Configuration, LoadOptions, Rule};
-use crate::diagnostic::Diagnostics;
+use crate::diagnostic::{Diagnostics, Source};
 use crate::engine::Setup;
 use crate::evaluate::{Compiled, RuleSet, compile};
-use crate::names::ReceiverName;
+use crate::names::{ReceiverName, RuleName};
 use crate::notify::Policy;
 use crate::render::Format;
+pub use reading::Reading;
 use schemas::Schemas;
 
 /// Where the files are, and what the command line changes of them.
@@ -36,6 +39,10 @@ pub struct Files {
     pub params: Vec<String>,
     /// Documents in this namespace are cluster-wide.
     pub own_namespace: Option<String>,
+    /// Read tests of rules too.
+    pub tests: bool,
+    /// Only these rules; all of them, if it names none.
+    pub only: Vec<String>,
     /// Every `for` counts as elapsed.
     pub assume_held: bool,
     /// Files and directories of CRDs: expressions and templates are checked against their schemas.
@@ -57,18 +64,14 @@ pub struct Loaded {
     pub schemas: Schemas,
     /// What types say against rules that run all the same; see [`Files::advisory`].
     pub advice: Diagnostics,
+    /// Rules that stay as they were last read, and why.
+    pub frozen: BTreeMap<RuleName, Arc<str>>,
 }
 
 /// The group versions of the kinds that the rules read, as far as the files can be read.
 #[must_use]
 pub fn watched_versions(files: &Files) -> BTreeSet<String> {
-    let options = LoadOptions {
-        params: files.params.clone(),
-        own_namespace: files.own_namespace.clone(),
-    };
-    let read = Configuration::read(&files.rules, &options, &mut Diagnostics::default());
-    let kinds = read.rules.iter().flat_map(schemas::kinds);
-    kinds.map(|(version, _)| version.to_owned()).collect()
+    Reading::of(files, &mut Diagnostics::default()).watched_versions(files)
 }
 
 /// Loads, compiles and checks everything.
@@ -77,23 +80,40 @@ pub fn watched_versions(files: &Files) -> BTreeSet<String> {
 /// Every problem found. A document that cannot be read hides what is wrong with its expressions and
 /// templates, nothing else.
 pub fn load(files: &Files) -> Result<Loaded, Diagnostics> {
-    on_large_stack(|| load_here(files))
+    let mut problems = Diagnostics::default();
+    let reading = Reading::of(files, &mut problems);
+    assemble(files, &reading.sources(), &reading.templates, &problems)
 }
 
-fn load_here(files: &Files) -> Result<Loaded, Diagnostics> {
-    let options = LoadOptions {
-        params: files.params.clone(),
-        own_namespace: files.own_namespace.clone(),
-    };
-    let mut problems = Diagnostics::default();
-    let mut configuration = Configuration::read(&files.rules, &options, &mut problems);
+/// The same from texts that were read before, with what was wrong with reading them.
+fn assemble(
+    files: &Files,
+    sources: &[Arc<Source>],
+    templates: &templates::Texts,
+    problems: &Diagnostics,
+) -> Result<Loaded, Diagnostics> {
+    on_large_stack(|| assemble_here(files, sources, templates, problems.clone()))
+}
+
+fn assemble_here(
+    files: &Files,
+    sources: &[Arc<Source>],
+    template_texts: &templates::Texts,
+    mut problems: Diagnostics,
+) -> Result<Loaded, Diagnostics> {
+    let options = files.options();
+    let mut configuration = Configuration::read_sources(sources, &options, &mut problems);
+    if !files.only.is_empty() {
+        let wanted = |rule: &Rule| files.only.iter().any(|name| *name == *rule.name.as_str());
+        configuration.rules.retain(wanted);
+    }
     if files.assume_held {
         for rule in &mut configuration.rules {
             rule.spec.hold = None;
         }
     }
-    let template_files = templates::read(files.templates.as_deref(), &mut problems);
-    let formats = view::formats(&configuration, &template_files.templates, &mut problems);
+    let templates = templates::compile(template_texts, &mut problems);
+    let formats = view::formats(&configuration, &templates, &mut problems);
     let texts = view::texts(&configuration, &mut problems);
     let receivers_of = |rule: &Rule| -> Vec<ReceiverName> {
         let receivers = configuration.receivers_of(rule).into_iter();
@@ -119,8 +139,13 @@ fn load_here(files: &Files) -> Result<Loaded, Diagnostics> {
         mut mismatches,
     } = compile(&configuration, &receivers_of, &view_of, &type_of);
     paths::of_rules(&configuration, &texts, &types, &mut mismatches);
-    let sources = &template_files.sources;
-    paths::of_receivers(&configuration, &formats, sources, &types, &mut mismatches);
+    paths::of_receivers(
+        &configuration,
+        &formats,
+        template_texts,
+        &types,
+        &mut mismatches,
+    );
     let mut advice = Diagnostics::default();
     if files.advisory {
         advice = mismatches.as_warnings().sorted();
@@ -133,6 +158,7 @@ fn load_here(files: &Files) -> Result<Loaded, Diagnostics> {
             policies: configuration.receivers.iter().map(policy::of).collect(),
             schemas,
             advice,
+            frozen: BTreeMap::new(),
             formats,
             configuration,
         }),
@@ -144,6 +170,16 @@ fn load_here(files: &Files) -> Result<Loaded, Diagnostics> {
     }
 }
 
+impl Files {
+    fn options(&self) -> LoadOptions {
+        LoadOptions {
+            params: self.params.clone(),
+            own_namespace: self.own_namespace.clone(),
+            tests: self.tests,
+        }
+    }
+}
+
 impl Loaded {
     /// What the engine runs on; `cluster` becomes the label of that name.
     #[must_use]
@@ -151,6 +187,7 @@ impl Loaded {
         Setup {
             rules: self.rules.clone(),
             policies: self.policies.clone(),
+            frozen: self.frozen.clone(),
             cluster: cluster.into(),
         }
     }

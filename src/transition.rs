@@ -18,7 +18,7 @@ use crate::names::{ObjectRef, Uid};
 use crate::watch::KubernetesEvent;
 
 pub use events::{EventSeen, Events};
-pub use objects::{Indexes, ObjectSeen, Objects};
+pub use objects::{Indexes, Level, ObjectSeen, Objects};
 
 /// What caused an evaluation; `change` in expressions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

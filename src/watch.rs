@@ -257,6 +257,10 @@ pub enum Signal {
     },
     /// The kind appeared; a list follows.
     Awake,
+    /// An object that was observed before, with what is read of it since a reload: no change.
+    Refreshed(Observation),
+    /// All that was there has been refreshed; the changes since the last one before follow.
+    RefreshEnded,
 }
 
 /// A signal and the stream it came from.

@@ -138,6 +138,7 @@ fn notification(cause: Cause, status: Status) -> Notification {
         status,
         cause,
         opens: true,
+        first: Vec::new(),
         at: "2026-11-22T12:00:00Z".parse().unwrap(),
         alerts: if heartbeat {
             Vec::new()

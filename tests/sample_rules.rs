@@ -332,3 +332,21 @@ fn a_change_past_the_deployment_is_told_and_one_by_it_is_not() {
         Verdict::False
     );
 }
+
+#[test]
+fn every_sample_rule_has_a_test_and_every_test_passes() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_bellwether"))
+        .args(["test", "rules", "--templates", "templates"])
+        .current_dir(root)
+        .output()
+        .expect("the program runs");
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{told}");
+    let tests = std::fs::read_to_string(root.join("rules/tests.yaml")).expect("the tests");
+    for rule in &rules().rules {
+        let name = rule.name.as_str();
+        let named = |line: &str| line.trim_start().starts_with("rules: [") && line.contains(name);
+        assert!(tests.lines().any(named), "{name} has no test");
+    }
+}

@@ -17,6 +17,7 @@ use crate::decision::{About, Reason};
 use crate::engine::Effects;
 use crate::evaluate::{Moment, Rule, Verdict};
 use crate::names::{Fingerprint, Labels, ObjectRef, SourceKey};
+use crate::planted::{self, Bug};
 
 /// The object that a verdict is about, at the moment of the verdict.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +40,10 @@ impl Alerts {
         effects: &mut Effects,
     ) -> Vec<Arc<Alert>> {
         let now = subject.moment.now;
+        let verdict = match verdict {
+            Verdict::Unknown(_) if planted::has(Bug::UnknownIsFalse) => &Verdict::False,
+            verdict => verdict,
+        };
         let current = self.active(subject.object.uid, &rule.name).cloned();
         let changed = match (current, verdict) {
             (None, Verdict::True) => self.begin(rule, subject, effects),
@@ -225,6 +230,14 @@ impl Alerts {
             next.active_since = later(next.active_since, now.duration_since(since));
         }
         next.keep_since = None;
+        next.shadow = rule.shadow;
+        if next.state == State::Pending {
+            next.severity = rule.severity;
+            next.receivers.clone_from(&rule.receivers);
+            next.texts = rule.texts.clone();
+            let (cluster, key) = (subject.cluster, next.dedup_key.as_ref());
+            (next.labels, _) = rule.labels(subject.moment, subject.object, cluster, key);
+        }
         if next.state == State::Firing {
             next.view = Arc::new(rule.view_at(subject.moment));
             next.texts = rule.texts.clone();

@@ -112,6 +112,7 @@ fn looked_at_again(loaded: &Loaded) -> Vec<String> {
 pub async fn run(arguments: &Check) -> Result<(), Failure> {
     let mut files = Files {
         crds: arguments.crds.clone(),
+        tests: true,
         ..arguments.files.files(arguments.address.namespace.clone())
     };
     if arguments.cluster {

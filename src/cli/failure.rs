@@ -16,6 +16,8 @@ pub const FIRING: u8 = 3;
 pub const STATE: u8 = 4;
 pub const LISTEN: u8 = 5;
 pub const CLUSTER: u8 = 6;
+/// A receiver did not take a drill.
+pub const RECEIVER: u8 = 7;
 /// `EX_SOFTWARE` of sysexits(3).
 pub const INTERNAL: u8 = 70;
 

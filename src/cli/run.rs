@@ -7,20 +7,23 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use tokio::net::TcpListener;
 
 use super::failure::{self, Failure};
 use super::summary::Summary;
-use super::typed::by_schemas;
+use super::typed::served;
 use super::{ClusterArgs, FileArgs};
+use crate::config::duration;
 use crate::deliver::{CredentialError, Deliverer, NoSecrets, SecretReader};
 use crate::journal::{Journal, Store};
+use crate::live::reload::Watched;
 use crate::live::secrets::ClusterSecrets;
-use crate::live::signals::Signals;
+use crate::live::signals::{Hangups, Signals};
 use crate::live::{self, Parts, logs};
-use crate::setup;
+use crate::setup::last_good::LastGood;
 use crate::watch::cluster::Cluster;
 
 const EXAMPLES: &str = "\
@@ -28,6 +31,10 @@ Examples:
   bellwether run --rules rules/
   bellwether run --rules rules/ --templates templates/ --context staging --param hold=30s
   bellwether run --rules /etc/bellwether/rules --state /var/lib/bellwether/state --listen 0.0.0.0:8080
+
+Rules, receivers and templates are read again when they change (also when a mounted ConfigMap is
+swapped) and on SIGHUP: nothing fires again, a document that is wrong leaves its last good version in
+force and is told in the log, in /readyz and in bellwether_config_last_reload_successful.
 
 The first SIGTERM or Ctrl-C waits for attempts under way, at most ten seconds, and exits 0; the
 second stops at once with exit code 130. Nothing is lost either way: what is not yet delivered is in
@@ -48,6 +55,29 @@ pub struct Run {
     /// Where /healthz, /readyz and /metrics are served, or `off`.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     listen: Listen,
+    /// How often rules, receivers and templates are looked at for changes, or `off`: then on SIGHUP
+    /// only.
+    #[arg(long, value_name = "DURATION", default_value = "5s")]
+    reload_interval: Every,
+}
+
+/// How often, or never.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Every(Option<Duration>);
+
+impl FromStr for Every {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "off" {
+            return Ok(Self(None));
+        }
+        let every = duration::parse(text).map_err(|error| error.to_string())?;
+        if every.is_zero() {
+            return Err("at least 1s, or off".to_owned());
+        }
+        Ok(Self(Some(every)))
+    }
 }
 
 /// An address to listen on, or none.
@@ -80,13 +110,13 @@ pub async fn run(arguments: &Run, format: logs::Format) -> Result<(), Failure> {
     let cluster = Cluster::connect(&arguments.cluster.address()).await;
     let own_namespace = cluster.as_ref().ok().map(|c| c.namespace().to_string());
     let files = arguments.files.files(own_namespace);
-    let loaded = setup::load(&files)?;
+    let (mut last_good, loaded, reading) = LastGood::load(files)?;
 
     let secrets: Arc<dyn SecretReader> = match &cluster {
         Ok(cluster) => Arc::new(ClusterSecrets::of(cluster.clone())),
         Err(_) => Arc::new(NoSecrets),
     };
-    let deliverer = Deliverer::new(&loaded.configuration.receivers, secrets)?;
+    let deliverer = Deliverer::new(&loaded.configuration.receivers, secrets.clone())?;
     let unresolved = deliverer.verify().await;
     let (in_cluster, here): (Vec<_>, Vec<_>) = unresolved
         .into_iter()
@@ -99,7 +129,8 @@ pub async fn run(arguments: &Run, format: logs::Format) -> Result<(), Failure> {
     let mut store = Store::open(&state)?;
     let cluster = cluster?;
     store.claim(&cluster.identity().await?.to_string())?;
-    let loaded = by_schemas(&cluster, &files, loaded).await?;
+    last_good.go_by(served(&cluster, last_good.files()).await?);
+    let loaded = last_good.again(&reading).unwrap_or(loaded);
     if !in_cluster.is_empty() {
         return Err(in_cluster.into());
     }
@@ -121,14 +152,24 @@ pub async fn run(arguments: &Run, format: logs::Format) -> Result<(), Failure> {
         let at = advice.place.as_ref().map(tracing::field::display);
         tracing::warn!(at, "{}", advice.message);
     }
-    let signals = Signals::listen().map_err(|error| Failure {
+    let no_signals = |error| Failure {
         exit: failure::INTERNAL,
         report: format!("error: signals cannot be received: {error}"),
-    })?;
+    };
+    let signals = Signals::listen().map_err(no_signals)?;
+    let watched = Watched {
+        last_good,
+        reading,
+        every: arguments.reload_interval.0,
+        hangups: Hangups::listen().map_err(no_signals)?,
+        secrets,
+        cluster: cluster.clone(),
+    };
     let parts = Parts {
         epoch: store.epoch(),
         journal: Box::new(store),
         loaded,
+        watched,
         cluster,
         cluster_name,
         deliverer,
@@ -175,5 +216,14 @@ mod tests {
         let any = Listen::At(([0, 0, 0, 0], 9090).into());
         assert_eq!(":9090".parse(), Ok(any));
         assert!("localhost".parse::<Listen>().is_err());
+    }
+
+    #[test]
+    fn files_are_looked_at_every_so_often_or_not_at_all() {
+        let seconds = |seconds| Every(Some(Duration::from_secs(seconds)));
+        assert_eq!("2s".parse(), Ok(seconds(2)));
+        assert_eq!("off".parse(), Ok(Every(None)));
+        assert!("0s".parse::<Every>().is_err());
+        assert!("often".parse::<Every>().is_err());
     }
 }

@@ -13,13 +13,7 @@ pub(super) async fn served(
     cluster: &Cluster,
     files: &Files,
 ) -> Result<Vec<(String, serde_json::Value)>, WatchError> {
-    let mut served = Vec::new();
-    for version in setup::watched_versions(files) {
-        if let Some(schemas) = cluster.openapi(&version).await? {
-            served.push((version, schemas));
-        }
-    }
-    Ok(served)
+    cluster.schemas_of(setup::watched_versions(files)).await
 }
 
 /// The same rules, going by the cluster's schemas; what those say against them is advice. Without

@@ -14,6 +14,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Place};
 pub(super) enum Kind {
     Rule,
     Receiver,
+    RuleTest,
 }
 
 impl Kind {
@@ -21,6 +22,7 @@ impl Kind {
         match self {
             Self::Rule => "rule",
             Self::Receiver => "receiver",
+            Self::RuleTest => "test",
         }
     }
 }
@@ -62,6 +64,7 @@ pub(super) fn read(
 ) -> Option<Envelope> {
     let mut reader = Reader {
         document,
+        tests: options.tests,
         diagnostics,
     };
     let kind = reader.kind()?;
@@ -77,6 +80,8 @@ pub(super) fn read(
 
 struct Reader<'a> {
     document: &'a Document,
+    /// Tests are read too.
+    tests: bool,
     diagnostics: &'a mut Diagnostics,
 }
 
@@ -124,7 +129,8 @@ impl Reader<'_> {
         match kind.as_str() {
             "Rule" => Some(Kind::Rule),
             "Receiver" => Some(Kind::Receiver),
-            // Tests lie beside the rules that they test; only the `test` command reads them.
+            // Tests lie beside the rules that they test; whoever runs the rules passes over them.
+            "RuleTest" if self.tests => Some(Kind::RuleTest),
             "RuleTest" => None,
             "Route" | "Silence" | "Inhibition" => {
                 let diagnostic =

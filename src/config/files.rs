@@ -23,23 +23,36 @@ const DEEPEST: usize = 16;
 /// A mounted `ConfigMap` shows each file twice, in `..data` and as a link into it: names that begin
 /// with a dot are passed over, and a file that is reached twice is read once.
 pub(super) fn read(paths: &[PathBuf], diagnostics: &mut Diagnostics) -> Vec<Arc<Source>> {
-    let mut found = Vec::new();
-    for path in paths {
-        if let Err(error) = find(path, 0, &mut found) {
-            diagnostics.push(unreadable(&error.path, &error.cause));
-        }
+    let mut sources = Vec::new();
+    for (of_path, problems) in read_each(paths) {
+        sources.extend(of_path);
+        diagnostics.extend(problems);
     }
+    sources
+}
+
+/// The same by path: its files, and what cannot be read of it.
+pub fn read_each(paths: &[PathBuf]) -> Vec<(Vec<Arc<Source>>, Diagnostics)> {
     let mut seen = HashSet::new();
+    let paths = paths.iter();
+    paths.map(|path| read_path(path, &mut seen)).collect()
+}
+
+fn read_path(path: &Path, seen: &mut HashSet<PathBuf>) -> (Vec<Arc<Source>>, Diagnostics) {
+    let (mut found, mut diagnostics) = (Vec::new(), Diagnostics::default());
+    if let Err(error) = find(path, 0, &mut found) {
+        diagnostics.push(unreadable(&error.path, &error.cause));
+    }
     let mut sources = Vec::new();
     for path in found {
         let identity = fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
         if seen.insert(identity)
-            && let Some(source) = read_file(&path, diagnostics)
+            && let Some(source) = read_file(&path, &mut diagnostics)
         {
             sources.push(source);
         }
     }
-    sources
+    (sources, diagnostics)
 }
 
 struct Unreadable {

@@ -15,18 +15,21 @@ use super::nearest::did_you_mean;
 use super::node::Node;
 use super::receiver::manifest::Manifest;
 use super::{
-    Configuration, LoadOptions, Receiver, ReceiverSpec, Rule, RuleSpec, params, schema, shape,
+    Configuration, LoadOptions, Receiver, ReceiverSpec, Rule, RuleSpec, RuleTest, RuleTestSpec,
+    params, schema, shape,
 };
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
 
 static RULE: LazyLock<Json> = LazyLock::new(schema::structural::<RuleSpec>);
 static RECEIVER: LazyLock<Json> = LazyLock::new(schema::structural::<Manifest>);
+static RULE_TEST: LazyLock<Json> = LazyLock::new(schema::structural::<RuleTestSpec>);
 
 /// The structural schema of a kind's `spec`.
 pub(super) fn spec_schema(kind: Kind) -> &'static Json {
     match kind {
         Kind::Rule => &RULE,
         Kind::Receiver => &RECEIVER,
+        Kind::RuleTest => &RULE_TEST,
     }
 }
 
@@ -45,6 +48,7 @@ pub(super) fn load(
 ) -> Configuration {
     let mut rules = Vec::new();
     let mut receivers = Vec::new();
+    let mut tests = Vec::new();
     for source in sources {
         if source.text().trim().is_empty() {
             diagnostics.push(Diagnostic::error(format!("{} is empty", source.name())));
@@ -58,6 +62,7 @@ pub(super) fn load(
                 Kind::Receiver => {
                     receivers.push(load_receiver(document, envelope, diagnostics));
                 }
+                Kind::RuleTest => tests.push(load_test(document, envelope, diagnostics)),
             }
         }
     }
@@ -65,12 +70,14 @@ pub(super) fn load(
         diagnostics.push(no_rules(sources));
     }
     check_together(&mut rules, &receivers, options, diagnostics);
+    check::names_are_unique(tests.iter().map(|test| &test.envelope), diagnostics);
     Configuration {
         rules: rules.into_iter().filter_map(|rule| rule.read).collect(),
         receivers: receivers
             .into_iter()
             .filter_map(|receiver| receiver.read)
             .collect(),
+        tests: tests.into_iter().filter_map(|test| test.read).collect(),
     }
 }
 
@@ -115,6 +122,30 @@ fn load_receiver(
             namespace: envelope.namespace.clone(),
             spec,
             place: envelope.place.clone(),
+        });
+    Loaded {
+        document,
+        envelope,
+        read,
+    }
+}
+
+fn load_test(
+    document: Document,
+    envelope: Envelope,
+    diagnostics: &mut Diagnostics,
+) -> Loaded<RuleTest> {
+    let places = |list: &str| {
+        let items = document.items_of(list).iter();
+        items.map(|item| document.place(&item.span)).collect()
+    };
+    let read =
+        read_spec::<RuleTestSpec>(&document, Kind::RuleTest, diagnostics).map(|spec| RuleTest {
+            name: envelope.full_name(),
+            spec,
+            place: envelope.place.clone(),
+            steps: places("timeline"),
+            expectations: places("expect"),
         });
     Loaded {
         document,

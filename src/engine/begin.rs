@@ -5,9 +5,11 @@ use std::collections::BTreeSet;
 
 use super::decide::Pass;
 use super::join::Reader;
+use super::refresh::is_same_version;
 use super::stream::{Health, Waiting};
 use super::{Effects, Engine};
 use crate::names::{SourceKey, Uid};
+use crate::planted::{self, Bug};
 use crate::transition::{ChangeKind, Transition};
 
 impl Engine {
@@ -39,14 +41,20 @@ impl Engine {
             if !self.all_have_begun(at) {
                 self.streams[at].waiting = waiting;
             }
+            self.look_if_it_may_act(at, effects);
         }
         self.bring_late_events(&begun, effects);
     }
 
     /// The one transition that stands for all that happened while a rule waited.
     fn caught_up(&self, at: usize, uid: Uid, waiting: &Waiting) -> Option<Transition> {
-        let late = !waiting.baseline;
-        let transition = match (&waiting.gone, self.streams[at].objects.get(uid)) {
+        let object = self.streams[at].objects.get(uid);
+        let changed = match (&waiting.old, &object) {
+            (Some(old), Some(object)) => !is_same_version(old, object),
+            _ => true,
+        };
+        let late = changed && !waiting.baseline;
+        let transition = match (&waiting.gone, object) {
             (Some(gone), None) => {
                 // What came and went unseen is not invented.
                 waiting.old.as_ref()?;
@@ -84,10 +92,7 @@ impl Engine {
         let positions = 0..self.rules.sources[stream].rules.len();
         let newly: Vec<usize> = positions
             .filter(|position| !self.streams[stream].begun[*position])
-            .filter(|position| {
-                let mut healths = self.read_by((stream, *position));
-                healths.all(|health| health.listed)
-            })
+            .filter(|position| self.all_is_listed((stream, *position)))
             .collect();
         for position in &newly {
             self.streams[stream].begun[*position] = true;
@@ -95,16 +100,23 @@ impl Engine {
         newly
     }
 
-    /// How everything fares that a rule reads.
-    fn read_by(&self, (stream, position): Reader) -> impl Iterator<Item = &Health> {
+    /// Whether everything that a rule reads has been listed.
+    pub(super) fn all_is_listed(&self, reader: Reader) -> bool {
+        self.streams[reader.0].health.listed && self.all_else_is_listed(reader)
+    }
+
+    /// The same without its own objects.
+    pub(super) fn all_else_is_listed(&self, (stream, position): Reader) -> bool {
         let watched = &self.rules.sources[stream];
-        let joined = watched.joins[position].streams();
-        let streams = std::iter::once(stream).chain(joined);
-        let events = watched.joins[position].events;
-        let events = events.map(|events| &self.event_streams[events].health);
-        streams
-            .map(|stream| &self.streams[stream].health)
-            .chain(events)
+        let rule = &self.rules.rules[watched.rules[position]];
+        let joins = &watched.joins[position];
+        let targets = rule.relations.iter().map(|relation| &relation.target.kind);
+        let mut kinds = std::iter::once(&watched.source.kind).chain(targets);
+        let events = joins.events.map(|events| &self.event_streams[events]);
+        joins
+            .streams()
+            .all(|stream| self.streams[stream].health.listed)
+            && events.is_none_or(|events| kinds.all(|kind| events.has_listed(kind)))
     }
 
     /// The same of what its conditions read: what only its texts show holds up nothing.
@@ -128,6 +140,9 @@ impl Engine {
     /// Whether the rule of that number may act on an object of that stream by time alone: every stream
     /// that decides it must be believed.
     pub(super) fn may_act(&self, source: &SourceKey, number: usize) -> bool {
+        if planted::has(Bug::StaleTimersAct) {
+            return true;
+        }
         let Some(reader) = self.reader(source, number) else {
             let health = self.health_of(source);
             return health.is_none_or(|health| health.may_act(self.now));
@@ -139,7 +154,7 @@ impl Engine {
     /// Whether all that it reads has been listed.
     pub(super) fn has_listed(&self, source: &SourceKey, number: usize) -> bool {
         let reader = self.reader(source, number);
-        reader.is_some_and(|reader| self.read_by(reader).all(|health| health.listed))
+        reader.is_some_and(|reader| self.all_is_listed(reader))
     }
 
     fn reader(&self, source: &SourceKey, number: usize) -> Option<Reader> {

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use crate::decision::{About, Decision, Reason};
 use crate::journal::{Batch, Key, Record};
 use crate::outbox::Attempt;
+use crate::planted::{self, Bug};
 
 /// One thing for the shell to do. Effects are carried out in order, and nothing is delivered
 /// before the batch that stands in front of it is on disk.
@@ -83,6 +84,9 @@ impl Effects {
         }
         effects.extend(self.decisions.into_iter().map(Effect::Decided));
         effects.extend(self.attempts.into_iter().map(Effect::Deliver));
+        if planted::has(Bug::DeliverBeforePersist) {
+            effects.reverse();
+        }
         effects
     }
 }

@@ -8,8 +8,9 @@ use super::join::{Looks, Reader};
 use super::stream::{EventStream, Gone, Waiting};
 use super::{Effects, Engine};
 use crate::cel::Json;
-use crate::journal::{Key, Record};
+use crate::journal::Key;
 use crate::names::{SourceKey, Uid};
+use crate::planted::{self, Bug};
 use crate::transition::events::{IN_ALL, Novelty};
 use crate::transition::{ChangeKind, Transition};
 use crate::watch::{KubernetesEvent, Observation, Signal, Signalled};
@@ -46,11 +47,16 @@ impl Engine {
                 let stream = &mut self.streams[at];
                 stream.health.listing = false;
                 stream.health.broke(now, why);
+                if planted::has(Bug::AbortedListDeletes) {
+                    self.list_ended(at, effects);
+                    return;
+                }
                 stream.objects.list_aborted();
             }
             Signal::Broken { why } => self.streams[at].health.broke(self.now, why),
             Signal::Recovered => {
                 self.streams[at].health.broken = None;
+                self.look_if_it_may_act(at, effects);
                 self.resume();
             }
             Signal::Dormant { why } => {
@@ -59,6 +65,8 @@ impl Engine {
                 stream.health.broken = None;
             }
             Signal::Awake => self.streams[at].health.dormant = None,
+            Signal::Refreshed(observation) => self.refreshed(at, observation),
+            Signal::RefreshEnded => self.refresh_ended(at, effects),
             Signal::Event(_) | Signal::EventDeleted(_) => {}
         }
     }
@@ -158,6 +166,8 @@ impl Engine {
         transition: &Transition,
         effects: &mut Effects,
     ) {
+        let behind = &mut self.streams[at].behind;
+        let caught_up = !behind.is_empty() && behind.remove(&transition.uid);
         if self.rules.sources[at].rules.is_empty() {
             return;
         }
@@ -165,7 +175,12 @@ impl Engine {
         if !self.all_have_begun(at) {
             self.wait_for_the_rest(at, transition);
         }
-        self.decide(at, transition, Pass::live(), effects);
+        let pass = if caught_up {
+            Pass::first(false)
+        } else {
+            Pass::live()
+        };
+        self.decide(at, transition, pass, effects);
         self.claim_events(at, transition, effects);
         let read = &self.rules.sources[at].paths;
         let differs = old.is_none_or(|old| read.changed(old, &transition.object));
@@ -229,17 +244,17 @@ impl Engine {
             }
             self.begin(Some(at), effects);
             self.end_alerts_of_the_gone(at, effects);
+            let stream = &mut self.streams[at];
+            stream.introduced.clear();
+            stream.behind.clear();
         } else {
             for (uid, last) in gone {
                 self.gone(at, uid, last, false, effects);
             }
+            self.look_if_it_may_act(at, effects);
         }
-        let paths = self.rules.sources[at].paths.clone();
-        if watched && self.streams[at].known.as_ref() != Some(&paths) {
-            let key = Key::Source(self.rules.sources[at].key.clone());
-            effects.put(key, Record::Source(paths.clone()));
-            self.streams[at].known = Some(paths);
-        }
+        self.streams[at].known = Some(self.rules.sources[at].paths.clone());
+        self.write_known_when_written(effects);
         self.resume();
     }
 
@@ -271,7 +286,10 @@ impl Engine {
             }
             Signal::Dormant { why } => health.dormant = Some(why),
             Signal::Awake => health.dormant = None,
-            Signal::Applied(_) | Signal::Deleted(_) => {}
+            Signal::Applied(_)
+            | Signal::Deleted(_)
+            | Signal::Refreshed(_)
+            | Signal::RefreshEnded => {}
         }
     }
 
@@ -282,8 +300,8 @@ impl Engine {
             return;
         }
         let event = Arc::new(event);
-        let EventStream { health, known, .. } = &self.event_streams[at];
-        let (late, baseline) = (!health.listed, !health.listed && !known);
+        let stream = &self.event_streams[at];
+        let (late, baseline) = (!stream.health.listed, stream.is_baseline(&event));
         let novelty = self.events.apply(self.now, &event);
         if novelty == Novelty::Known {
             return;
@@ -355,24 +373,13 @@ impl Engine {
     }
 
     fn events_listed(&mut self, at: usize, effects: &mut Effects) {
-        let EventStream {
-            key,
-            scope,
-            health,
-            known,
-        } = &mut self.event_streams[at];
-        for uid in self.events.list_ended(scope) {
+        for uid in self.events.list_ended(&self.event_streams[at].scope) {
             self.dirty_events.remove(&uid);
             effects.remove(Key::Event(uid));
         }
-        health.listing = false;
-        health.broken = None;
-        let first = !std::mem::replace(&mut health.listed, true);
-        if !std::mem::replace(known, true) {
-            let key = Key::Source(key.clone());
-            effects.put(key, Record::Source(crate::cel::PathSet::all()));
-        }
-        if !first {
+        let waited = self.event_streams[at].listed();
+        self.write_known_when_written(effects);
+        if !waited {
             return;
         }
         self.begin(None, effects);

@@ -7,13 +7,14 @@ use jiff::Timestamp;
 
 use super::stream::{EventStream, Stream};
 use super::{Effects, Engine, Setup};
-use crate::alert::{Alert, Alerts, Ending, State};
+use crate::alert::{Alert, Alerts, State};
+use crate::cel::PathSet;
 use crate::evaluate::RuleSet;
 use crate::journal::{Key, Record};
 use crate::names::{Fingerprint, RuleName, Uid};
 use crate::notify::Notify;
 use crate::outbox::Outbox;
-use crate::transition::events::covers;
+use crate::planted::{self, Bug};
 use crate::transition::{EventSeen, Events, ObjectSeen};
 
 impl Engine {
@@ -24,6 +25,7 @@ impl Engine {
         let Setup {
             rules,
             policies,
+            frozen,
             cluster,
         } = setup;
         let numbers = numbers(&rules);
@@ -31,6 +33,10 @@ impl Engine {
         for (key, record) in records {
             stored.take(key, record);
         }
+        let event_streams = event_streams(&rules, &stored.sources);
+        let scopes: Vec<_> = rules.events.iter().map(|it| it.namespace.clone()).collect();
+        let mut events = Events::restore(stored.seen_events());
+        let unread = events.forget_others(&scopes);
         let alerts = stored.alerts(now, &rules);
         let untold = untold(&alerts);
         let notify = Notify::restore(
@@ -41,20 +47,13 @@ impl Engine {
             stored.limits,
             &untold,
         );
-        let mut event_streams: Vec<EventStream> =
-            rules.events.iter().map(EventStream::new).collect();
-        for stream in &mut event_streams {
-            let known = |(key, _): &(Key, _)| *key == Key::Source(stream.key.clone());
-            stream.known = stored.sources.iter().any(known);
-        }
-        let unread = unread(&mut stored.events, &event_streams);
         let outbox = Outbox::restore(now, &policies, stored.waiting);
         let mut engine = Self {
             now,
             draining: false,
             streams: rules.sources.iter().map(Stream::new).collect(),
             by_key: by_key(&rules),
-            events: Events::restore(stored.events),
+            events,
             event_streams,
             late_events: VecDeque::new(),
             alerts: Alerts::restore(alerts),
@@ -74,11 +73,15 @@ impl Engine {
             counts: super::status::Counts::new(rules.rules.len()),
             numbers,
             rules,
+            frozen: BTreeMap::new(),
             cluster,
         };
+        let mut effects = Effects::default();
         for uid in unread {
-            engine.unfinished.remove(Key::Event(uid));
+            effects.remove(Key::Event(uid));
         }
+        engine.freeze(frozen, &mut effects);
+        engine.unfinished = effects;
         engine.place(stored.sources, stored.objects);
         engine.rearm();
         engine
@@ -86,18 +89,20 @@ impl Engine {
 
     /// Gives the streams the objects that they had; what no stream watches any more is removed.
     /// What is only joined with others is listed anew: nobody asks how it was.
-    fn place(&mut self, sources: Vec<(Key, crate::cel::PathSet)>, objects: Vec<(Key, ObjectSeen)>) {
+    fn place(&mut self, sources: Vec<(Key, PathSet)>, objects: Vec<(Key, ObjectSeen)>) {
         for (key, known) in sources {
             let Key::Source(source) = &key else { continue };
             match self.watched_stream(source) {
                 Some(at) => {
                     self.streams[at].known_before = Some(known.clone());
+                    self.streams[at].written = Some(known.clone());
                     self.streams[at].known = Some(known);
                 }
                 None if self.events_stream(source).is_some() => {}
                 None => self.unfinished.remove(key),
             }
         }
+        let renamed = renamed(&self.rules);
         for (key, seen) in objects {
             let Key::Object(source, uid) = &key else {
                 continue;
@@ -106,9 +111,12 @@ impl Engine {
                 self.unfinished.remove(key);
                 continue;
             };
-            for (rule, level) in seen.verdicts {
-                if let Some(&number) = self.numbers.get(&rule) {
-                    self.levels.insert((number, *uid), level);
+            for (rule, level) in seen.levels {
+                let number = self.numbers.get(&rule);
+                let number = number.or_else(|| self.numbers.get(*renamed.get(&rule)?));
+                let asked = |number: &&usize| self.rules.rules[**number].question == level.question;
+                if let Some(&number) = number.filter(asked) {
+                    self.levels.insert((number, *uid), level.is);
                 }
             }
             self.streams[at].objects.apply(*uid, &seen.object);
@@ -121,23 +129,15 @@ impl Engine {
         (!self.rules.sources[at].rules.is_empty()).then_some(at)
     }
 
-    /// Sets the timers of the alerts again; ends those whose rule, or whose stream, is no more.
+    /// Sets the timers of the alerts again; ends those whose rule is no more.
     fn rearm(&mut self) {
         let mut effects = std::mem::take(&mut self.unfinished);
         let alerts: Vec<Arc<Alert>> = self.alerts.iter().cloned().collect();
         for alert in alerts {
-            let watched = self.events_stream(&alert.source).is_some()
-                || self.watched_stream(&alert.source).is_some();
-            match self.rule_of(&alert) {
-                Some((_, rule)) if watched => self.alerts.arm(&rule, &alert),
-                _ => {
-                    let ending = Ending::RuleRemoved;
-                    let over = self.alerts.end(self.now, &alert, ending, &mut effects);
-                    if let Some(over) = over {
-                        self.tell(&over, &mut effects);
-                    }
-                }
+            if planted::has(Bug::TimersLostAtRestart) {
+                continue;
             }
+            self.keep_or_end(&alert, &mut effects);
         }
         self.unfinished = effects;
     }
@@ -146,7 +146,7 @@ impl Engine {
 /// The journal's records, sorted by what they are of.
 #[derive(Default)]
 struct Stored {
-    sources: Vec<(Key, crate::cel::PathSet)>,
+    sources: Vec<(Key, PathSet)>,
     objects: Vec<(Key, ObjectSeen)>,
     events: HashMap<Uid, EventSeen>,
     alerts: Vec<Arc<Alert>>,
@@ -182,14 +182,17 @@ impl Stored {
         }
     }
 
+    fn seen_events(&mut self) -> HashMap<Uid, EventSeen> {
+        if planted::has(Bug::EventsForgotten) {
+            return HashMap::new();
+        }
+        std::mem::take(&mut self.events)
+    }
+
     /// The alerts, under the names that their rules have now, with no moment in the future: a
     /// clock that was ahead must not freeze a timer.
     fn alerts(&mut self, now: Timestamp, rules: &RuleSet) -> Vec<Arc<Alert>> {
-        let renamed: HashMap<&RuleName, &RuleName> = rules
-            .rules
-            .iter()
-            .flat_map(|rule| rule.formerly.iter().map(|former| (former, &rule.name)))
-            .collect();
+        let renamed = renamed(rules);
         let mut alerts = std::mem::take(&mut self.alerts);
         for alert in &mut alerts {
             let name = renamed
@@ -203,7 +206,8 @@ impl Stored {
             .into_iter()
             .flatten()
             .any(|moment| moment > now);
-            if name.is_none() && !ahead {
+            let forgets = planted::has(Bug::HoldBeginsAgainAtRestart);
+            if name.is_none() && !ahead && !forgets {
                 continue;
             }
             let alert = Arc::make_mut(alert);
@@ -211,21 +215,14 @@ impl Stored {
                 alert.rule = (*name).clone();
             }
             alert.active_since = alert.active_since.min(now);
+            if forgets {
+                alert.active_since = now;
+            }
             alert.keep_since = alert.keep_since.map(|since| since.min(now));
             alert.unknown_since = alert.unknown_since.map(|since| since.min(now));
         }
         alerts
     }
-}
-
-/// Takes out the Events that no stream tells of any more, and gives their UIDs.
-fn unread(events: &mut HashMap<Uid, EventSeen>, streams: &[EventStream]) -> Vec<Uid> {
-    let is_read = |seen: &EventSeen| {
-        let mut scopes = streams.iter().map(|stream| &stream.scope);
-        scopes.any(|scope| covers(scope, &seen.namespace))
-    };
-    let unread = events.extract_if(|_, seen| !is_read(seen));
-    unread.map(|(uid, _)| uid).collect()
 }
 
 /// The alerts as `notify` knew them: one that is pending again had resolved before.
@@ -241,12 +238,58 @@ fn untold(alerts: &[Arc<Alert>]) -> BTreeMap<Fingerprint, Arc<Alert>> {
     known.map(|alert| (alert.fingerprint, alert)).collect()
 }
 
-fn numbers(rules: &RuleSet) -> HashMap<RuleName, usize> {
+/// The names that rules had, and have now.
+pub(super) fn renamed(rules: &RuleSet) -> HashMap<&RuleName, &RuleName> {
+    let rules = rules.rules.iter();
+    rules
+        .flat_map(|rule| rule.formerly.iter().map(|former| (former, &rule.name)))
+        .collect()
+}
+
+/// The streams of Events of these rules, with what is known of where Events were listed before, and
+/// of which kinds.
+fn event_streams(rules: &RuleSet, stored: &[(Key, PathSet)]) -> Vec<EventStream> {
+    let listed = stored.iter().filter_map(|(key, kinds)| match key {
+        Key::Source(source) => Some((EventStream::scope_of(source)?, source, kinds)),
+        _ => None,
+    });
+    let listed: Vec<_> = listed.collect();
+    let known = |kind: &&Arc<str>| {
+        let kind = kinds([*kind]);
+        listed.iter().any(|(_, _, kinds)| kinds.covers(&kind))
+    };
+    let streams = rules.events.iter().map(|source| {
+        let mut stream = EventStream::new(source);
+        stream.known = listed.iter().map(|(scope, _, _)| scope.clone()).collect();
+        stream.new_kinds = rules
+            .kinds
+            .iter()
+            .filter(|kind| !known(kind))
+            .cloned()
+            .collect();
+        let own = listed.iter().find(|(_, key, _)| **key == stream.key);
+        stream.written = own.map(|(_, _, kinds)| (*kinds).clone());
+        stream
+    });
+    streams.collect()
+}
+
+/// Kinds of objects about which Events are listed, as the journal keeps them.
+pub(super) fn kinds<'k>(kinds: impl IntoIterator<Item = &'k Arc<str>>) -> PathSet {
+    let mut set = PathSet::none();
+    for kind in kinds {
+        // A kind is a name; what is none was refused by the load.
+        let _ = set.insert(kind);
+    }
+    set
+}
+
+pub(super) fn numbers(rules: &RuleSet) -> HashMap<RuleName, usize> {
     let rules = rules.rules.iter().enumerate();
     rules.map(|(at, rule)| (rule.name.clone(), at)).collect()
 }
 
-fn by_key(rules: &RuleSet) -> HashMap<crate::names::SourceKey, usize> {
+pub(super) fn by_key(rules: &RuleSet) -> HashMap<crate::names::SourceKey, usize> {
     let sources = rules.sources.iter().enumerate();
     sources
         .map(|(at, watched)| (watched.key.clone(), at))

@@ -26,6 +26,16 @@ impl Counts {
         }
     }
 
+    /// Puts the counts of each rule under the number that it has now.
+    pub(super) fn renumber(&mut self, rules: usize, number: &dyn Fn(usize) -> Option<usize>) {
+        let before = std::mem::replace(&mut self.verdicts, vec![[0; 3]; rules]);
+        for (rule, counts) in before.into_iter().enumerate() {
+            if let Some(verdicts) = number(rule).and_then(|rule| self.verdicts.get_mut(rule)) {
+                *verdicts = counts;
+            }
+        }
+    }
+
     pub(super) fn verdict(&mut self, rule: usize, verdict: &Verdict) {
         let at = match verdict {
             Verdict::True => 0,
@@ -47,6 +57,8 @@ pub struct Status {
     pub verdicts: Vec<(RuleName, [u64; 3])>,
     /// Pending and firing alerts by rule.
     pub alerts: BTreeMap<(RuleName, &'static str), u64>,
+    /// Rules whose document is invalid or cannot be read, and why.
+    pub frozen: Vec<(RuleName, Arc<str>)>,
     pub outbox: Vec<(ReceiverName, usize)>,
     pub events_retained: usize,
     pub events_cut: u64,
@@ -82,6 +94,7 @@ impl Engine {
             transitions: self.counts.transitions,
             verdicts: names.zip(self.counts.verdicts.iter().copied()).collect(),
             alerts,
+            frozen: self.frozen.clone().into_iter().collect(),
             outbox: self.depths(),
             events_retained: self.events.len(),
             events_cut: self.events.cut,

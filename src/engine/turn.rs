@@ -1,14 +1,16 @@
 //! What time does: holds end, answers that read `now` are looked at again, groups are flushed,
 //! attempts are made, and what is behind in the journal is written.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::restore::kinds;
 use super::{COALESCE, Effects, Engine};
 use crate::alert::{Alert, State};
 use crate::decision::{About, Reason};
 use crate::journal::{Key, Record};
 use crate::names::{RuleName, SourceKey, Uid};
-use crate::transition::ObjectSeen;
+use crate::transition::{Level, ObjectSeen};
 
 /// So many objects are written down in one step.
 const MOST_AT_ONCE: usize = 1_000;
@@ -124,31 +126,39 @@ impl Engine {
     /// Writes an object's state down with the effects of its transition.
     pub(super) fn write_object(&mut self, stream: usize, uid: Uid, effects: &mut Effects) {
         self.dirty.remove(&(stream, uid));
+        if self.rules.sources[stream].rules.is_empty() {
+            return;
+        }
         let key = Key::Object(self.rules.sources[stream].key.clone(), uid);
         match self.streams[stream].objects.get(uid) {
             Some(object) => {
-                let verdicts = self.levels_of(stream, uid);
-                effects.put(key, Record::Object(ObjectSeen { object, verdicts }));
+                let levels = self.levels_of(stream, uid);
+                effects.put(key, Record::Object(ObjectSeen { object, levels }));
             }
             None => effects.remove(key),
         }
     }
 
-    fn levels_of(&self, stream: usize, uid: Uid) -> std::collections::BTreeMap<RuleName, bool> {
+    fn levels_of(&self, stream: usize, uid: Uid) -> BTreeMap<RuleName, Level> {
         if self.levels.is_empty() {
-            return std::collections::BTreeMap::new();
+            return BTreeMap::new();
         }
         let numbers = self.rules.sources[stream].rules.iter();
         numbers
             .filter_map(|number| {
-                let level = self.levels.get(&(*number, uid))?;
-                Some((self.rules.rules[*number].name.clone(), *level))
+                let is = *self.levels.get(&(*number, uid))?;
+                let rule = &self.rules.rules[*number];
+                let question = rule.question;
+                Some((rule.name.clone(), Level { is, question }))
             })
             .collect()
     }
 
     /// Writes an object's state down with others, soon.
     pub(super) fn write_later(&mut self, stream: usize, uid: Uid) {
+        if self.rules.sources[stream].rules.is_empty() {
+            return;
+        }
         self.dirty.insert((stream, uid));
         self.write_soon();
     }
@@ -189,6 +199,38 @@ impl Engine {
         }
         self.write_at = later.is_some().then_some(self.now);
         self.dirty = later.unwrap_or_default();
+        self.write_known_when_written(effects);
+    }
+
+    /// Says in the journal what its objects are projections on, and that it has the Events: not
+    /// before it has them all, or a crash in between would make news of what is old.
+    pub(super) fn write_known_when_written(&mut self, effects: &mut Effects) {
+        for (at, stream) in self.streams.iter_mut().enumerate() {
+            let watched = &self.rules.sources[at];
+            if watched.rules.is_empty() {
+                continue;
+            }
+            let written = stream.written.as_ref() == Some(&watched.paths);
+            let of_stream = |(stream, _): &(usize, Uid)| *stream == at;
+            let known = stream.health.listed && stream.behind.is_empty();
+            if !written && known && !self.dirty.iter().any(of_stream) {
+                stream.written = Some(watched.paths.clone());
+                let record = Record::Source(watched.paths.clone());
+                effects.put(Key::Source(watched.key.clone()), record);
+            }
+        }
+        if self.event_streams.is_empty() || !self.dirty_events.is_empty() {
+            return;
+        }
+        let kinds = kinds(&self.rules.kinds);
+        for stream in &mut self.event_streams {
+            let known = stream.health.listed && stream.new_kinds.is_empty();
+            if known && stream.written.as_ref() != Some(&kinds) {
+                stream.written = Some(kinds.clone());
+                let record = Record::Source(kinds.clone());
+                effects.put(Key::Source(stream.key.clone()), record);
+            }
+        }
     }
 
     /// Alerts about objects that no list names any more: what the journal lost of the object
@@ -204,8 +246,13 @@ impl Engine {
             .filter(|alert| !self.keeps_after_deletion(alert))
             .cloned()
             .collect();
+        let adopted = std::mem::take(&mut self.streams[stream].adopted);
         for alert in orphans {
-            let ending = crate::alert::Ending::Deleted;
+            let ending = if adopted.contains(&alert.fingerprint) {
+                crate::alert::Ending::LeftSelection
+            } else {
+                crate::alert::Ending::Deleted
+            };
             if let Some(alert) = self.alerts.end(self.now, &alert, ending, effects) {
                 self.tell(&alert, effects);
             }

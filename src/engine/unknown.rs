@@ -61,6 +61,23 @@ impl Unknowns {
         }
     }
 
+    /// Puts each under the number that its rule has now, or forgets it.
+    pub(super) fn renumber(&mut self, number: &dyn Fn(usize) -> Option<usize>) {
+        let renumbered = |(rule, uid): Pair| Some((number(rule)?, uid));
+        let before = std::mem::take(self);
+        for (pair, since) in before.since {
+            if let Some(pair) = renumbered(pair) {
+                self.since.insert(pair, since);
+                *self.by_rule.entry(pair.0).or_default() += 1;
+            }
+        }
+        let timers = before.timers.into_iter();
+        self.timers = timers
+            .filter_map(|(at, pair)| Some((at, renumbered(pair)?)))
+            .collect();
+        self.told = before.told.into_iter().filter_map(number).collect();
+    }
+
     pub(super) fn next_wake(&self) -> Option<Timestamp> {
         self.timers.first().map(|(at, _)| *at)
     }

@@ -51,6 +51,16 @@ impl Wakes {
         Some(wake)
     }
 
+    /// Puts each under the numbers that it has now, or forgets it.
+    pub fn renumber(&mut self, number: &dyn Fn(Wake) -> Option<Wake>) {
+        self.by_time.clear();
+        for (wake, at) in std::mem::take(&mut self.times) {
+            if let Some(wake) = number(wake) {
+                self.set(wake, Some(at));
+            }
+        }
+    }
+
     #[must_use]
     pub fn next(&self) -> Option<Timestamp> {
         self.by_time.first().map(|(at, _)| *at)

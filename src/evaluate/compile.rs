@@ -14,7 +14,7 @@ use super::{Occasion, Reads, Relation, Rule, RuleSet, Texts, Trigger, View};
 use crate::cel::{Env, Json, Kind, PathSet, Problem, Program, Terms, Type, Types};
 use crate::config::{self, Configuration, Text};
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::names::{ReceiverName, RuleName};
+use crate::names::{Fingerprint, ReceiverName, RuleName};
 use crate::watch::Source;
 
 /// What the templates for a rule read: its own and those of its receivers. `render` knows.
@@ -196,6 +196,8 @@ impl<'a> Compiler<'a> {
         let namespace = Reads::of_namespace([&conditions, &others]);
         Some(Rule {
             name: self.document.name.clone(),
+            written: spec.clone(),
+            question: question(spec),
             hold: signed(self.document.held_for()),
             keep_firing_for: signed(self.document.kept_firing_for()),
             severity: spec.severity,
@@ -417,6 +419,32 @@ fn params(spec: &config::RuleSpec) -> Json {
             .map(|(name, value)| (Arc::from(name.as_str()), Json::from(value.clone())))
             .collect(),
     )
+}
+
+/// The conditions, and all that they name.
+fn question(spec: &config::RuleSpec) -> Fingerprint {
+    let params = serde_json::to_string(&spec.params).unwrap_or_default();
+    let related = spec.related.iter().flat_map(|it| {
+        let via = it.via.iter().map(String::as_str);
+        [it.name.as_str(), &it.api_version, &it.kind]
+            .into_iter()
+            .chain(via)
+    });
+    let variables = spec.variables.iter();
+    let variables = variables.flat_map(|it| [it.name.as_str(), &it.expression.text]);
+    let conditions = [
+        ("when", &spec.when),
+        ("on", &spec.on),
+        ("until", &spec.until),
+    ];
+    let conditions = conditions.into_iter();
+    let conditions = conditions.filter_map(|(key, text)| Some([key, &text.as_ref()?.text]));
+    let parts: Vec<&str> = std::iter::once(params.as_str())
+        .chain(related)
+        .chain(variables)
+        .chain(conditions.flatten())
+        .collect();
+    Fingerprint::of(&parts)
 }
 
 fn texts(spec: &config::RuleSpec) -> Texts {

@@ -278,7 +278,7 @@ fn json() -> impl Strategy<Value = Json> {
 fn object(value: Json) -> Record {
     Record::Object(ObjectSeen {
         object: Arc::new(value),
-        verdicts: BTreeMap::new(),
+        levels: BTreeMap::new(),
     })
 }
 

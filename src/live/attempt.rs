@@ -1,7 +1,7 @@
 //! One attempt: render, deliver, and say how it went.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::logs;
 use super::metrics::Metrics;
@@ -12,35 +12,59 @@ use crate::notify::Notification;
 use crate::outbox::Outcome;
 use crate::render::{Format, Payload, render};
 
+/// How each receiver is spoken to.
+pub struct Ways {
+    pub formats: BTreeMap<ReceiverName, Format>,
+    pub deliverer: Deliverer,
+}
+
 /// What every attempt needs.
 pub struct Attempts {
-    formats: BTreeMap<ReceiverName, Format>,
-    deliverer: Deliverer,
+    ways: Mutex<Arc<Ways>>,
+    /// Those before the last reload: what was decided on them and is on its way still arrives.
+    former: Mutex<Option<Arc<Ways>>>,
     metrics: Metrics,
 }
 
 impl Attempts {
     #[must_use]
-    pub fn new(
-        formats: BTreeMap<ReceiverName, Format>,
-        deliverer: Deliverer,
-        metrics: Metrics,
-    ) -> Self {
+    pub fn new(ways: Ways, metrics: Metrics) -> Self {
         Self {
-            formats,
-            deliverer,
+            ways: Mutex::new(Arc::new(ways)),
+            former: Mutex::default(),
             metrics,
         }
+    }
+
+    /// From now on receivers are spoken to like this. Attempts under way end as they began.
+    pub fn replace(&self, ways: Arc<Ways>) {
+        let mut now = self.ways.lock().unwrap_or_else(PoisonError::into_inner);
+        let former = std::mem::replace(&mut *now, ways);
+        *self.former.lock().unwrap_or_else(PoisonError::into_inner) = Some(former);
+    }
+
+    fn way_to(&self, receiver: &ReceiverName) -> Option<Arc<Ways>> {
+        let knows = |ways: &Arc<Ways>| ways.formats.contains_key(receiver);
+        let now = self.ways.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Some(now.clone()).filter(knows);
+        now.or_else(|| {
+            let former = self.former.lock().unwrap_or_else(PoisonError::into_inner);
+            former.clone().filter(knows)
+        })
     }
 
     /// Makes an attempt.
     pub async fn make(self: Arc<Self>, notification: Arc<Notification>) -> Outcome {
         let receiver = &notification.receiver;
-        let outcome = match self.formats.get(receiver) {
-            Some(format) => {
+        let ways = self.way_to(receiver);
+        let format = ways
+            .as_ref()
+            .and_then(|ways| Some((ways, ways.formats.get(receiver)?)));
+        let outcome = match format {
+            Some((ways, format)) => {
                 let payload = render(&notification, format);
                 self.tell_of_failures(&notification, &payload);
-                let deliver = self.deliverer.deliver(receiver, &payload, &notification);
+                let deliver = ways.deliverer.deliver(receiver, &payload, &notification);
                 deliver.await
             }
             None => Outcome::Refused {

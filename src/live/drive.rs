@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use super::clock::Clock;
-use crate::engine::{Effect, Engine, Input, Status};
+use crate::engine::{Effect, Engine, Input, Setup, Status};
 use crate::names::NotificationId;
 use crate::outbox::Outcome;
 use crate::watch::Signalled;
@@ -41,11 +41,20 @@ pub enum Question {
     Alive(oneshot::Sender<()>),
 }
 
+/// Other rules and receivers. The streams that they change have ended: all that they said is on its
+/// way already, and goes in first. Those that follow begin after the answer.
+#[derive(Debug)]
+pub struct Reload {
+    pub setup: Setup,
+    pub taken: oneshot::Sender<()>,
+}
+
 /// The ends of the channels that the engine is connected by.
 pub struct Wires {
     pub signals: mpsc::Receiver<Signalled>,
     pub ended: mpsc::UnboundedReceiver<Ended>,
     pub questions: mpsc::Receiver<Question>,
+    pub reloads: mpsc::Receiver<Reload>,
     /// Where effects go, a turn at a time.
     pub turns: mpsc::Sender<Vec<Effect>>,
     /// Completes when the bridge is asked to stop.
@@ -129,6 +138,9 @@ impl Drive {
                 }
             }
             Some(ended) = self.wires.ended.recv() => self.ended(ended, inputs),
+            Some(reload) = self.wires.reloads.recv(), if !draining => {
+                self.reload(reload, inputs);
+            }
             () = until(wake) => {}
             () = until(self.drained_by) => return false,
         }
@@ -137,6 +149,15 @@ impl Drive {
             self.ended(ended, inputs);
         }
         true
+    }
+
+    fn reload(&mut self, reload: Reload, inputs: &mut Vec<Input>) {
+        for _ in 0..self.wires.signals.len() {
+            inputs.extend(self.wires.signals.try_recv().map(Input::Signalled));
+        }
+        inputs.push(Input::Reloaded(reload.setup));
+        // Whoever asked may have gone with the bridge.
+        let _ = reload.taken.send(());
     }
 
     fn ended(&mut self, ended: Ended, inputs: &mut Vec<Input>) {
@@ -179,3 +200,6 @@ async fn until(moment: Option<Instant>) {
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 //!
 //! `/healthz` says whether the engine still turns (a restart would help); `/readyz` whether
 //! everything that rules read has been listed and the state file can be written, and if not, what
-//! is missing, as JSON; `/metrics` is `OpenMetrics` text.
+//! is missing, as JSON, with what is wrong with the files that were last read; `/metrics` is `OpenMetrics` text.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +20,7 @@ use tokio::time::timeout;
 use super::commit;
 use super::drive::Question;
 use super::metrics::{Metrics, Streams};
+use super::reload;
 use crate::engine::Status;
 
 /// How long the engine may take to answer before it counts as stuck: half of what a probe with
@@ -31,6 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct Sources {
     pub questions: mpsc::Sender<Question>,
     pub journal: commit::Health,
+    pub configuration: reload::Health,
     pub metrics: Metrics,
     pub streams: Streams,
 }
@@ -71,7 +73,8 @@ async fn ready(State(sources): State<Arc<Sources>>) -> Response {
     let Some(status) = sources.ask(Question::Status).await else {
         return stuck();
     };
-    let readiness = Readiness::of(&status, sources.journal.trouble());
+    let problems = sources.configuration.problems();
+    let readiness = Readiness::of(&status, problems, sources.journal.trouble());
     let code = if readiness.ready {
         StatusCode::OK
     } else {
@@ -103,9 +106,21 @@ struct Readiness {
     waiting_for: Vec<Waiting>,
     /// Kinds that the cluster does not have; their rules sleep, which is no reason to wait.
     dormant: Vec<Waiting>,
+    /// Rules that stay as they were last read, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    frozen: Vec<Frozen>,
+    /// What is wrong with the files.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    problems: Vec<String>,
     /// Why the state file cannot be written.
     #[serde(skip_serializing_if = "Option::is_none")]
     state_file: Option<String>,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct Frozen {
+    rule: String,
+    why: String,
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -116,7 +131,7 @@ struct Waiting {
 }
 
 impl Readiness {
-    fn of(status: &Status, state_file: Option<String>) -> Self {
+    fn of(status: &Status, problems: Vec<String>, state_file: Option<String>) -> Self {
         let (mut waiting_for, mut dormant) = (Vec::new(), Vec::new());
         for stream in &status.streams {
             let source = stream.source.to_string();
@@ -128,10 +143,16 @@ impl Readiness {
                 waiting_for.push(Waiting { source, why });
             }
         }
+        let frozen = status.frozen.iter().map(|(rule, why)| Frozen {
+            rule: rule.to_string(),
+            why: why.to_string(),
+        });
         Self {
             ready: waiting_for.is_empty() && state_file.is_none(),
             waiting_for,
             dormant,
+            frozen: frozen.collect(),
+            problems,
             state_file,
         }
     }

@@ -98,7 +98,7 @@ fn loudness(reason: &Reason) -> tracing::Level {
         | Reason::Blind(_)
         | Reason::Bounded(_)
         | Reason::Stale
-        | Reason::Frozen
+        | Reason::Frozen(_)
         | Reason::Limited
         | Reason::NoReceiver => tracing::Level::WARN,
         Reason::Firing

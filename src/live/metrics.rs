@@ -8,6 +8,7 @@ mod snapshot;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -37,6 +38,10 @@ pub struct Metrics {
     journal_failures: Counter,
     journal_commit_seconds: Histogram,
     journal_unsaved: Gauge,
+    reloads: Counters<1>,
+    reload_successful: Gauge,
+    reload_success_at: Gauge,
+    config_problems: Gauge,
 }
 
 impl Metrics {
@@ -52,6 +57,10 @@ impl Metrics {
             journal_failures: Counter::default(),
             journal_commit_seconds: Histogram::new(exponential_buckets(0.000_5, 2.0, 14)),
             journal_unsaved: Gauge::default(),
+            reloads: Family::default(),
+            reload_successful: Gauge::default(),
+            reload_success_at: Gauge::default(),
+            config_problems: Gauge::default(),
         };
         metrics.registry = Arc::new(metrics.registered());
         metrics
@@ -97,7 +106,47 @@ impl Metrics {
             "Records that are not on disk because the state file cannot be written",
             self.journal_unsaved.clone(),
         );
+        self.register_reloads(&mut registry);
         registry
+    }
+
+    fn register_reloads(&self, registry: &mut Registry) {
+        registry.register(
+            "config_reloads",
+            "Changes of the files by what became of them: applied, partly, refused",
+            self.reloads.clone(),
+        );
+        registry.register(
+            "config_last_reload_successful",
+            "1 if nothing was wrong with the files when they were last read",
+            self.reload_successful.clone(),
+        );
+        registry.register_with_unit(
+            "config_last_reload_success_timestamp",
+            "When the files were last read and nothing was wrong with them",
+            Unit::Seconds,
+            self.reload_success_at.clone(),
+        );
+        registry.register(
+            "config_problems",
+            "What was wrong with the files when they were last read",
+            self.config_problems.clone(),
+        );
+    }
+
+    /// The files were read with so many problems; `outcome` says what became of a change, if it
+    /// was one.
+    pub fn configured(&self, at: Timestamp, problems: usize, outcome: Option<&str>) {
+        if let Some(outcome) = outcome {
+            let outcome = [("outcome", outcome.to_owned())];
+            self.reloads.get_or_create(&outcome).inc();
+        }
+        self.reload_successful.set(i64::from(problems == 0));
+        if problems == 0 {
+            self.reload_success_at.set(at.as_second());
+        }
+        let problems = i64::try_from(problems).unwrap_or(i64::MAX);
+        self.config_problems.set(problems);
     }
 
     /// Counts a decision.

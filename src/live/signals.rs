@@ -1,4 +1,4 @@
-//! SIGTERM and SIGINT: the first asks to finish, the second means now.
+//! SIGTERM and SIGINT: the first asks to finish, the second means now. SIGHUP: read the files again.
 
 use std::io;
 
@@ -11,6 +11,25 @@ pub const AT_ONCE: i32 = 130;
 pub struct Signals {
     terminate: Signal,
     interrupt: Signal,
+}
+
+/// The signal that asks to read the files again.
+pub struct Hangups(Signal);
+
+impl Hangups {
+    /// Starts listening. From here on the signal no longer ends the process.
+    ///
+    /// # Errors
+    /// The operating system refuses.
+    pub fn listen() -> io::Result<Self> {
+        signal(SignalKind::hangup()).map(Self)
+    }
+
+    /// Waits for the next one.
+    pub async fn next(&mut self) {
+        // The stream never ends while the runtime lives.
+        let _ = self.0.recv().await;
+    }
 }
 
 impl Signals {

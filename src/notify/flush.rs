@@ -175,10 +175,14 @@ impl Notify {
                 .filter(|cause| group.untold.is_empty() && *cause != Cause::Repeat);
         }
         let notification = cause.map(|cause| {
-            let opens = group.standing().firing + group.resolved.len() == 0;
+            let opens = opens(group);
+            let told = state_notification(now, group, cause, policy);
+            let told_of = told.alerts.iter().map(|alert| alert.fingerprint);
+            let first = told_of.filter(|one| group.untold.contains(one)).collect();
             Notification {
                 opens,
-                ..state_notification(now, group, cause, policy)
+                first,
+                ..told
             }
         });
         if cause == Some(Cause::Digest) {
@@ -265,7 +269,10 @@ impl Notify {
             _ => Cause::Occurred,
         };
         let occurred = group.occurred.clone();
-        let notification = group.notification(now, cause, occurred.iter(), [].iter());
+        let notification = Notification {
+            opens: opens(group),
+            ..group.notification(now, cause, occurred.iter(), [].iter())
+        };
         self.remember(now, group, effects);
         Some(notification)
     }
@@ -295,6 +302,11 @@ impl Notify {
             }
         }
     }
+}
+
+/// Whether nothing that fires was told of the group.
+fn opens(group: &Group) -> bool {
+    group.standing().firing + group.resolved.len() == 0
 }
 
 /// What the group says about its states: all that fire, and those newly resolved. A digest

@@ -273,6 +273,7 @@ impl Group {
             },
             cause,
             opens: false,
+            first: Vec::new(),
             at: now,
             omitted: all.saturating_sub(MAX_ALERTS) as u64,
             alerts: firing

@@ -13,6 +13,7 @@ use crate::decision::Reason;
 use crate::engine::Effects;
 use crate::journal::Key;
 use crate::names::ReceiverName;
+use crate::planted::{self, Bug};
 
 impl Notify {
     /// An alert fired, changed while it fires, resolved, occurred, or occurred again (with a
@@ -91,6 +92,7 @@ impl Notify {
         };
         match group.update(alert) {
             Change::Nothing => {}
+            Change::News if alert.state == State::Resolved && planted::has(Bug::ResolveSleeps) => {}
             Change::News => {
                 self.bring_forward(now, &mut group, effects);
                 decide_grouped(now, alert, &group, effects);
@@ -100,6 +102,9 @@ impl Notify {
                 effects.decide(now, Reason::Cancelled, about);
                 effects.remove(Key::Member(receiver.clone(), alert.fingerprint));
                 self.places.remove(&place);
+                if group.blocked_by == Some(alert.fingerprint) {
+                    self.release_from(&mut group, alert);
+                }
                 // It may have been all that a digest with nothing but resolves waited for.
                 self.bring_forward(now, &mut group, effects);
             }
@@ -132,6 +137,16 @@ impl Notify {
             decide_grouped(now, alert, &group, effects);
         }
         self.groups.insert(group.key.clone(), group);
+    }
+
+    /// What the group waited for is no longer in it: it is due, if nothing else holds it back.
+    fn release_from(&mut self, group: &mut Group, alert: &Alert) {
+        if let Some(waiting) = self.blocked.get_mut(&alert.rule) {
+            waiting.remove(&group.key);
+        }
+        group.blocked_by = None;
+        self.timers
+            .set(group.flush_at(), group.rank(), group.key.clone());
     }
 
     /// There may be news in the group: it is told at the next tick, if that was not so already.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::alert::Alert;
-use crate::names::{GroupKey, Labels, NotificationId, ReceiverName, RuleName};
+use crate::names::{Fingerprint, GroupKey, Labels, NotificationId, ReceiverName, RuleName};
 
 /// How many alerts one notification holds; `omitted` counts the others. No receiver shows
 /// more, and an outbox record stays bounded whatever happens in the cluster.
@@ -56,6 +56,9 @@ pub struct Notification {
     /// Nothing that fires was told of this group before: if it is taken back, nobody has heard
     /// that anything was wrong.
     pub opens: bool,
+    /// Of `alerts`, those whose firing nothing before this told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub first: Vec<Fingerprint>,
     /// When it was decided.
     pub at: Timestamp,
     /// Firing alerts first, then those resolved since the last notification; each the newest

@@ -144,14 +144,14 @@ fn a_shadow_is_said_once_and_never_sent() {
 fn an_occurrence_is_told_once_and_its_fortieth_repeat_is_no_fortieth_message() {
     let mut rig = rig();
     rig.step(0, &[occurrence("warned", "a", 1)]);
-    assert_snapshot!(rig.run(11), @r#"10 chat{alertname="warned"} Firing/Occurred: a"#);
+    assert_snapshot!(rig.run(11), @r#"10 chat{alertname="warned"} Firing/Occurred opens: a"#);
     for count in 2..40 {
         rig.step(
             10 + i64::try_from(count).unwrap(),
             &[occurrence("warned", "a", count)],
         );
     }
-    assert_snapshot!(rig.run(9999), @r#"620 chat{alertname="warned"} Firing/Occurred: a×39"#);
+    assert_snapshot!(rig.run(9999), @r#"620 chat{alertname="warned"} Firing/Occurred opens: a×39"#);
     assert!(rig.alerts.is_empty() && rig.store.is_empty());
 }
 

@@ -27,6 +27,7 @@ pub(super) fn note(receiver: &str, group: &str, cause: Cause, second: i64) -> No
         },
         cause,
         opens: cause == Cause::New,
+        first: Vec::new(),
         at: at(second),
         alerts: vec![Arc::new(alert("failed", group, second))],
         omitted: 0,

@@ -9,6 +9,7 @@ use super::breaker::Breaker;
 use crate::alert::Nature;
 use crate::names::{GroupKey, NotificationId};
 use crate::notify::{Cause, Notification, Policy, later};
+use crate::planted::{self, Bug};
 
 /// The place of a notification in its queue.
 pub(crate) type Order = u64;
@@ -86,7 +87,7 @@ impl Queue {
         let place = orders.partition_point(|other| *other < order);
         orders.insert(place, order);
         let displaced = (place == 0).then(|| orders.get(1).copied()).flatten();
-        let is_first = place == 0;
+        let is_first = place == 0 || planted::has(Bug::GroupsOvertake);
         if let Some(entry) = displaced.and_then(|order| self.entries.get(&order)) {
             self.ready
                 .remove(&(entry.waiting.not_before, displaced.unwrap_or(order)));
@@ -136,6 +137,10 @@ impl Queue {
         self.entries.get(&order)
     }
 
+    pub(crate) fn entry_mut(&mut self, order: Order) -> Option<&mut Entry> {
+        self.entries.get_mut(&order)
+    }
+
     /// The group's latest entry.
     pub(crate) fn last_of(&self, group: &GroupKey) -> Option<(Order, &Entry)> {
         let order = self.groups.get(group)?.back()?;
@@ -182,7 +187,10 @@ impl Queue {
         let entry = self.entries.get_mut(&order)?;
         entry.in_flight = true;
         entry.waiting.attempts = entry.waiting.attempts.saturating_add(1);
-        entry.waiting.heard = true;
+        let alerts = &entry.waiting.notification.alerts;
+        // What only happened leaves nothing to resolve.
+        let fires = alerts.iter().any(|alert| alert.nature == Nature::State);
+        entry.waiting.heard |= fires && !planted::has(Bug::LostAnswerIsUnheard);
         self.in_flight += 1;
         Some(&entry.waiting)
     }

@@ -1,12 +1,15 @@
 //! The life of a queue, told as sentences.
 
+use std::sync::Arc;
+
 use insta::assert_snapshot;
 use jiff::SignedDuration;
 
 use super::properties::{Rig, note, occurred};
 use super::{Outcome, Waiting};
-use crate::notify::fixture::{at, policy};
-use crate::notify::{Cause, Policy};
+use crate::alert::State;
+use crate::notify::fixture::{alert, at, policy};
+use crate::notify::{Cause, Notification, Policy};
 
 fn retry(after: Option<i64>) -> Outcome {
     let after = after.map(SignedDuration::from_secs);
@@ -271,4 +274,94 @@ fn an_outcome_of_nothing_under_way_changes_nothing() {
     rig.end(1, "g-0", refused());
     rig.end(1, "no-such", Outcome::Accepted);
     assert_snapshot!(rig.decided(), @"queued g-0, sent g-0");
+}
+
+/// A notification about alerts, each firing (`a`), firing and told for the first time (`+a`), or
+/// resolved (`-a`).
+fn about(cause: Cause, second: i64, alerts: &[&str]) -> Notification {
+    let mut told = note("chat", "g", cause, second);
+    told.opens = cause == Cause::New;
+    told.alerts.clear();
+    for name in alerts {
+        let mut one = alert("failed", name.trim_start_matches(['+', '-']), 0);
+        if name.starts_with('-') {
+            one.state = State::Resolved;
+        }
+        if name.starts_with('+') {
+            told.first.push(one.fingerprint);
+        }
+        told.alerts.push(Arc::new(one));
+    }
+    told
+}
+
+/// What waits, as `about` writes it.
+fn waits(rig: &Rig) -> String {
+    let waiting: Vec<Waiting> = rig.records();
+    let texts = waiting.iter().map(|one| {
+        let told = &one.notification;
+        let alerts = told.alerts.iter().map(|alert| {
+            let first = told.first.contains(&alert.fingerprint);
+            let mark = match (alert.state, first) {
+                (State::Resolved, _) => "-",
+                (_, true) => "+",
+                _ => "",
+            };
+            format!("{mark}{}", alert.object.name)
+        });
+        format!("{:?} {}", told.cause, alerts.collect::<Vec<_>>().join(" "))
+    });
+    texts.collect::<Vec<_>>().join("; ")
+}
+
+#[test]
+fn what_a_superseded_notification_said_to_be_over_is_said_by_its_successor() {
+    let mut rig = Rig::new(vec![policy("chat")]);
+    rig.push(0, &[about(Cause::New, 0, &["+a", "+b"])]);
+    rig.end(1, "g-0", Outcome::Accepted);
+    rig.push(2, &[about(Cause::Changed, 2, &["a", "-b"])]);
+    rig.end(2, "g-2", retry(Some(60)));
+    rig.push(3, &[about(Cause::Resolved, 3, &["-a"])]);
+    assert_snapshot!(waits(&rig), @"Resolved -a -b");
+    // Also where the newer one came while the older one was under way.
+    let mut rig = Rig::new(vec![policy("chat")]);
+    rig.push(0, &[about(Cause::Changed, 0, &["a", "-b"])]);
+    rig.push(1, &[about(Cause::Resolved, 1, &["-a"])]);
+    rig.end(2, "g-0", retry(None));
+    assert_snapshot!(waits(&rig), @"Resolved -a -b");
+}
+
+#[test]
+fn what_nobody_was_told_to_fire_is_not_told_to_be_over() {
+    let mut rig = Rig::new(vec![policy("chat")]);
+    rig.push(
+        0,
+        &[
+            note("chat", "busy", Cause::New, 0),
+            about(Cause::New, 0, &["+a"]),
+        ],
+    );
+    rig.push(1, &[about(Cause::Changed, 1, &["+b", "-a"])]);
+    assert_snapshot!(waits(&rig), @"New busy; Changed +b");
+    // It fires again, while the receiver does not know that it was over: then it does know it.
+    let mut rig = Rig::new(vec![policy("chat")]);
+    rig.push(0, &[about(Cause::Resolved, 0, &["-a"])]);
+    rig.end(0, "g-0", retry(Some(60)));
+    rig.push(1, &[about(Cause::New, 1, &["+a"])]);
+    rig.push(2, &[about(Cause::Resolved, 2, &["-a"])]);
+    assert_snapshot!(waits(&rig), @"Resolved -a");
+}
+
+#[test]
+fn the_attempt_to_tell_what_happened_leaves_nothing_to_resolve() {
+    let mut rig = Rig::new(vec![policy("chat")]);
+    let happened = Notification {
+        opens: true,
+        ..occurred("chat", "g", 0)
+    };
+    rig.push(0, &[happened]);
+    rig.end(0, "g-0", retry(Some(60)));
+    rig.push(1, &[about(Cause::New, 1, &["+a"])]);
+    rig.push(2, &[about(Cause::Resolved, 2, &["-a"])]);
+    assert_snapshot!(rig.decided(), @"queued g-0, retrying: 503 g-0, queued g-1, cancelled g-1, cancelled g-2");
 }

@@ -15,10 +15,13 @@ use crate::render::{TemplateProblem, Templates};
 /// Directories deeper than this are not ours.
 const DEEPEST: usize = 16;
 
-pub(super) fn read(directory: Option<&Path>, problems: &mut Diagnostics) -> Files {
-    let mut files = Files::default();
+/// The files by name, not yet compiled.
+pub(super) type Texts = BTreeMap<String, Arc<Source>>;
+
+pub(super) fn read(directory: Option<&Path>, problems: &mut Diagnostics) -> Texts {
+    let mut texts = Texts::new();
     let Some(directory) = directory else {
-        return files;
+        return texts;
     };
     let mut found = Vec::new();
     if let Err(error) = find(directory, 0, &mut found) {
@@ -32,16 +35,26 @@ pub(super) fn read(directory: Option<&Path>, problems: &mut Diagnostics) -> File
     found.sort();
     for path in found {
         let name = path.strip_prefix(directory).unwrap_or(&path);
-        files.add(&name.to_string_lossy(), &path, problems);
+        match fs::read_to_string(&path) {
+            Ok(text) => {
+                let source = Source::new(path.to_string_lossy(), text);
+                texts.insert(name.to_string_lossy().into_owned(), source);
+            }
+            Err(error) => {
+                let message = format!("cannot read the template {}: {error}", path.display());
+                problems.push(Diagnostic::error(message));
+            }
+        }
     }
-    files
+    texts
 }
 
-/// Template files, compiled, with what they say.
-#[derive(Debug, Default)]
-pub(super) struct Files {
-    pub templates: Templates,
-    pub sources: BTreeMap<String, Arc<Source>>,
+pub(super) fn compile(texts: &Texts, problems: &mut Diagnostics) -> Templates {
+    let mut templates = Templates::default();
+    for (name, source) in texts {
+        add(&mut templates, name, source, problems);
+    }
+    templates
 }
 
 /// As with rules, names that begin with a dot are passed over: a mounted `ConfigMap` shows each
@@ -64,23 +77,9 @@ fn find(directory: &Path, depth: usize, found: &mut Vec<PathBuf>) -> io::Result<
     Ok(())
 }
 
-impl Files {
-    fn add(&mut self, name: &str, path: &Path, problems: &mut Diagnostics) {
-        let text = match fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(error) => {
-                let message = format!("cannot read the template {}: {error}", path.display());
-                return problems.push(Diagnostic::error(message));
-            }
-        };
-        let source = Source::new(path.to_string_lossy(), text);
-        for problem in self
-            .templates
-            .insert(name, source.text())
-            .err()
-            .into_iter()
-            .flatten()
-        {
+fn add(templates: &mut Templates, name: &str, source: &Arc<Source>, problems: &mut Diagnostics) {
+    if let Err(found) = templates.insert(name, source.text()) {
+        for problem in found {
             let start = offset(source.text(), problem.line, problem.column);
             let end = start + expression(source.text(), start);
             let place = Place {
@@ -90,7 +89,6 @@ impl Files {
             };
             problems.push(diagnostic(&problem).at(place));
         }
-        self.sources.insert(name.to_owned(), source);
     }
 }
 

@@ -1,5 +1,7 @@
 //! Loading whole directories, as every command does.
 
+mod reloads;
+
 use std::fs;
 
 use insta::assert_snapshot;

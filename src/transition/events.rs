@@ -101,6 +101,23 @@ impl Events {
         novelty
     }
 
+    /// From now on only the Events of these streams are read. Gives the others that had been seen.
+    pub fn forget_others(&mut self, scopes: &[Scope]) -> Vec<Uid> {
+        let read = |seen: &EventSeen| {
+            let mut scopes = scopes.iter();
+            scopes.any(|scope| covers(scope, &seen.namespace))
+        };
+        let others = self.seen.extract_if(|_, seen| !read(seen));
+        let mut others: Vec<Uid> = others.map(|(uid, _)| uid).collect();
+        others.sort();
+        self.named.retain(|scope, _| scopes.contains(scope));
+        if scopes.is_empty() {
+            self.retained.clear();
+            self.by_age.clear();
+        }
+        others
+    }
+
     /// What is to be remembered of an Event.
     #[must_use]
     pub fn seen(&self, uid: Uid) -> Option<EventSeen> {

@@ -9,7 +9,8 @@ use super::ownership::{Dependants, owners};
 use super::packed::Packed;
 use super::words::Words;
 use crate::cel::Json;
-use crate::names::{RuleName, Uid};
+use crate::names::{Fingerprint, RuleName, Uid};
+use crate::planted::{self, Bug};
 
 /// The last known state of an object: the fields that something reads.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -17,7 +18,15 @@ pub struct ObjectSeen {
     pub object: Arc<Json>,
     /// The last verdicts of the `on` rules that fire when they become true.
     #[serde(default)]
-    pub verdicts: BTreeMap<RuleName, bool>,
+    pub levels: BTreeMap<RuleName, Level>,
+}
+
+/// The last verdict of a rule about an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Level {
+    pub is: bool,
+    /// What was asked: to a rule that was edited since it says nothing.
+    pub question: Fingerprint,
 }
 
 /// By what else than its UID an object is asked for.
@@ -58,14 +67,34 @@ impl Objects {
             named.insert(uid);
         }
         let known = self.known.get(&uid);
-        if known.is_some_and(|known| known.is(object, &self.words)) {
+        let is_news = self.named.is_some() && planted::has(Bug::RelistIsNews);
+        if !is_news && known.is_some_and(|known| known.is(object, &self.words)) {
             return Some(object.clone());
         }
-        let old = known.map(|known| Arc::new(known.json(&self.words)));
+        let old = known
+            .filter(|_| self.named.is_none() || !planted::has(Bug::RelistIsNews))
+            .map(|known| Arc::new(known.json(&self.words)));
         let packed = Packed::new(uid, object, &mut self.words);
         self.known.insert(uid, packed);
         self.index(uid, old.as_deref(), Some(object));
         old
+    }
+
+    /// From now on they are asked for in these ways.
+    pub fn index_by(&mut self, indexes: Indexes) {
+        let now = Indexes {
+            by_owner: self.dependants.is_some(),
+            by_name: self.names.is_some(),
+        };
+        if now == indexes {
+            return;
+        }
+        self.dependants = indexes.by_owner.then(Dependants::default);
+        self.names = indexes.by_name.then(HashMap::new);
+        for uid in self.uids() {
+            let object = self.get(uid);
+            self.index(uid, None, object.as_deref());
+        }
     }
 
     fn index(&mut self, uid: Uid, old: Option<&Json>, new: Option<&Json>) {
@@ -165,6 +194,9 @@ impl Objects {
         let Some(named) = self.named.take() else {
             return Vec::new();
         };
+        if planted::has(Bug::AbsenceIsNotDeletion) {
+            return Vec::new();
+        }
         let mut gone: Vec<_> = self
             .known
             .extract_if(|uid, _| !named.contains(uid))
@@ -190,6 +222,14 @@ impl Objects {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.known.is_empty()
+    }
+
+    /// All of them, in their order.
+    #[must_use]
+    pub fn uids(&self) -> Vec<Uid> {
+        let mut uids: Vec<Uid> = self.known.keys().copied().collect();
+        uids.sort_unstable();
+        uids
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (Uid, Json)> {

@@ -94,6 +94,23 @@ impl Cluster {
         Ok(Uid::parse(&system.metadata.uid))
     }
 
+    /// The schemas of these group versions, as far as the server has them.
+    ///
+    /// # Errors
+    /// All that a request can meet.
+    pub async fn schemas_of(
+        &self,
+        versions: impl IntoIterator<Item = String>,
+    ) -> Result<Vec<(String, Value)>, WatchError> {
+        let mut served = Vec::new();
+        for version in versions {
+            if let Some(schemas) = self.openapi(&version).await? {
+                served.push((version, schemas));
+            }
+        }
+        Ok(served)
+    }
+
     /// The schemas of a group's version as the server publishes them, built-in kinds too
     /// (`/openapi/v3`); `None` where it does not have the version.
     ///

@@ -19,7 +19,7 @@
 mod changes;
 mod list;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -81,10 +81,44 @@ impl Default for WatchSettings {
     }
 }
 
+/// Where a stream was when it ended, for the one that goes on in its place.
+#[derive(Clone, Debug, Default)]
+pub struct Handover {
+    position: Option<Arc<str>>,
+    stats: Arc<WatchStats>,
+}
+
+impl Handover {
+    /// The next stream is to list everything anew.
+    #[must_use]
+    pub fn anew(self) -> Self {
+        Self {
+            position: None,
+            ..self
+        }
+    }
+}
+
+/// The version up to which everything has been handed over; `None`: a list is due.
+#[derive(Clone, Debug, Default)]
+struct Position(Arc<Mutex<Option<Arc<str>>>>);
+
+impl Position {
+    fn get(&self) -> Option<Arc<str>> {
+        let position = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        position.clone()
+    }
+
+    fn set(&self, position: Option<Arc<str>>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = position;
+    }
+}
+
 /// A running stream. Dropping it ends the stream at once.
 #[derive(Debug)]
 pub struct Watching {
     stats: Arc<WatchStats>,
+    position: Position,
     task: JoinHandle<()>,
 }
 
@@ -105,10 +139,14 @@ impl Watching {
 
     /// Ends the stream, and waits until it has: it says nothing any more, not even that its
     /// connection is gone with the runtime.
-    pub async fn end(mut self) {
+    pub async fn end(mut self) -> Handover {
         self.task.abort();
         // It was aborted, which is what the error says.
         let _ = self.ended().await;
+        Handover {
+            position: self.position.get(),
+            stats: self.stats.clone(),
+        }
     }
 }
 
@@ -129,8 +167,34 @@ pub fn start(
     settings: WatchSettings,
     signals: mpsc::Sender<Signalled>,
 ) -> Watching {
-    let stats = Arc::new(WatchStats::default());
+    go_on(
+        cluster,
+        source,
+        paths,
+        settings,
+        signals,
+        Handover::default(),
+    )
+}
+
+/// Goes on where another stream of the same source ended, with other paths: what is there is read
+/// again ([`Signal::Refreshed`]), then every change follows since the last that the other one
+/// handed over.
+///
+/// Must be called within a tokio runtime.
+#[must_use = "dropping it ends the stream"]
+pub fn go_on(
+    cluster: &Cluster,
+    source: Source,
+    paths: &PathSet,
+    settings: WatchSettings,
+    signals: mpsc::Sender<Signalled>,
+    handover: Handover,
+) -> Watching {
     let only_metadata = !source.is_events() && metadata::suffices(paths);
+    let stats = handover.stats;
+    let position = Position::default();
+    position.set(handover.position);
     let decoder = if source.is_events() {
         Decoder::of_events()
     } else {
@@ -147,13 +211,15 @@ pub fn start(
         signals,
         stats: stats.clone(),
         health: Health::Good,
-        position: None,
+        refresh: position.get().is_some(),
+        position: position.clone(),
         paged: false,
         unfinished_lists: 0,
         unreadable_after: None,
     };
     Watching {
         stats,
+        position,
         task: tokio::spawn(async move {
             // It ends in one way only: nobody listens any more.
             let Err(Unheard) = stream.run().await;
@@ -205,8 +271,9 @@ struct Stream {
     stats: Arc<WatchStats>,
     backoff: Backoff,
     health: Health,
-    /// The version up to which everything has been handed over; `None`: a list is due.
-    position: Option<Arc<str>>,
+    position: Position,
+    /// What is there must be read again before the watch goes on.
+    refresh: bool,
     /// Lists come in pages: the server refused, or never finished, a streaming list.
     paged: bool,
     /// Streaming lists in a row that the server did not finish.
@@ -221,7 +288,7 @@ impl Stream {
             let resource = self.discover().await?;
             self.follow(&resource).await?;
             // The kind is gone: what comes back under its name is listed from the beginning.
-            self.position = None;
+            self.position.set(None);
         }
     }
 
@@ -255,7 +322,7 @@ impl Stream {
                 }
                 WatchError::Expired { message } => {
                     tracing::debug!(source = %self.key, message, "too far behind: listing again");
-                    self.position = None;
+                    self.position.set(None);
                     self.pause_after_failure(Duration::ZERO).await?;
                 }
                 error => self.fail(&error).await?,
@@ -265,7 +332,8 @@ impl Stream {
 
     /// One request, or one list in pages. `Ok`: it ended as it should, and the next may follow.
     async fn attempt(&mut self, resource: &Resource) -> Result<(), Stop> {
-        match self.position.clone() {
+        match self.position.get() {
+            Some(_) if self.refresh => self.refresh(resource).await,
             Some(version) => self.watch_from(resource, &version).await,
             None if self.paged => self.list_in_pages(resource).await,
             None => self.list_and_watch(resource).await,

@@ -12,7 +12,7 @@ use crate::world::World;
 const SOON: Duration = Duration::from_mins(1);
 
 /// The CRD of a kind that no other test has; its group is the namespace's.
-fn crd(group: &str) -> String {
+pub fn crd(group: &str) -> String {
     format!(
         "
 apiVersion: apiextensions.k8s.io/v1
@@ -31,17 +31,8 @@ spec:
     )
 }
 
-async fn failed_cache(world: &World, group: &str, name: &str) -> DynamicObject {
-    let manifest =
-        format!("apiVersion: {group}/v1\nkind: Cache\nmetadata: {{name: {name}}}\nphase: Failed\n");
-    let applied = world.objects.apply(&world.namespace, &manifest).await;
-    applied.unwrap().remove(0)
-}
-
-#[tokio::test]
-async fn a_kind_that_is_defined_after_the_start_is_watched_from_then_on() {
-    let world = World::new("late").await;
-    let group = format!("{}.example.com", world.namespace);
+/// Lets the world's user watch the kind.
+pub async fn allow(world: &World, group: &str) {
     let role = format!(
         "
 apiVersion: rbac.authorization.k8s.io/v1
@@ -58,6 +49,20 @@ subjects: [{{apiGroup: rbac.authorization.k8s.io, kind: User, name: {0}}}]
         world.namespace
     );
     world.objects.apply("", &role).await.unwrap();
+}
+
+pub async fn failed_cache(world: &World, group: &str, name: &str) -> DynamicObject {
+    let manifest =
+        format!("apiVersion: {group}/v1\nkind: Cache\nmetadata: {{name: {name}}}\nphase: Failed\n");
+    let applied = world.objects.apply(&world.namespace, &manifest).await;
+    applied.unwrap().remove(0)
+}
+
+#[tokio::test]
+async fn a_kind_that_is_defined_after_the_start_is_watched_from_then_on() {
+    let world = World::new("late").await;
+    let group = format!("{}.example.com", world.namespace);
+    allow(&world, &group).await;
     world.write_rules("0s", "");
     let rules = fs::read_to_string(world.rules()).unwrap();
     let of_caches = format!("{{apiVersion: {group}/v1, kind: Cache}}");
@@ -100,7 +105,7 @@ subjects: [{{apiGroup: rbac.authorization.k8s.io, kind: User, name: {0}}}]
     assert_eq!(all, wanted);
 }
 
-async fn define(world: &World, group: &str) {
+pub async fn define(world: &World, group: &str) {
     world.objects.apply("", &crd(group)).await.unwrap();
     let name = format!("caches.{group}");
     world.objects.established(&name, SOON).await.unwrap();

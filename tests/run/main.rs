@@ -19,6 +19,7 @@ mod probes;
 mod rbac;
 mod refusals;
 mod related;
+mod reload;
 mod scenarios;
 mod stop;
 mod world;

@@ -15,6 +15,20 @@ use crate::bridge::Command;
 /// PagerDuty's integration keys have 32 characters.
 const ROUTING_KEY: &str = "0123456789abcdef0123456789abcdef";
 
+/// A receiver that hears of each alert by itself, at once.
+pub const HOOK: &str = "
+---
+apiVersion: bellwether.dev/v1alpha1
+kind: Receiver
+metadata: {name: hook}
+spec:
+  webhook: {url: {env: HOOK_URL}}
+  groupBy: [...]
+  groupWait: 0s
+  groupInterval: 1s
+  maxInFlight: 10
+";
+
 pub struct World {
     pub cluster: &'static Cluster,
     pub objects: Objects,
@@ -104,9 +118,13 @@ subjects: [{{apiGroup: rbac.authorization.k8s.io, kind: User, name: {user}}}]
     /// The rule of the example, watching this namespace, and three receivers. `of_webhook` goes
     /// into the webhook's document.
     pub fn write_rules(&self, hold: &str, of_webhook: &str) {
+        fs::write(self.rules(), self.text(hold, of_webhook)).unwrap();
+    }
+
+    fn text(&self, hold: &str, of_webhook: &str) -> String {
         let namespace = &self.namespace;
         let pagerduty = self.pagerduty.base_url();
-        let text = format!(
+        format!(
             "
 apiVersion: bellwether.dev/v1alpha1
 kind: Rule
@@ -143,8 +161,24 @@ spec:
   groupInterval: 1s
 {of_webhook}
 "
-        );
-        fs::write(self.rules(), text).unwrap();
+        )
+    }
+
+    /// A rule on the databases of this namespace.
+    pub fn rule(&self, name: &str, spec: &str) -> String {
+        format!(
+            "
+---
+apiVersion: bellwether.dev/v1alpha1
+kind: Rule
+metadata: {{name: {name}}}
+spec:
+  watch: {{apiVersion: stable.example.com/v1, kind: DatabaseInstance, namespaces: [{}]}}
+  {}
+",
+            self.namespace,
+            spec.trim().replace('\n', "\n  ")
+        )
     }
 
     /// The rules of `rules/`, watching this namespace only, and receivers of the names that they
@@ -206,18 +240,25 @@ spec:
 
     /// The program with everything it needs, not yet started.
     pub fn command(&self) -> Command {
-        self.command_with(&self.user.kubeconfig().unwrap())
+        self.command_with(&self.rules(), &self.user.kubeconfig().unwrap())
     }
 
     /// The same, its connections to the API server going through a proxy.
     pub fn command_through(&self, proxy: SocketAddr) -> Command {
-        self.command_with(&self.user.kubeconfig_through(proxy).unwrap())
+        self.command_with(&self.rules(), &self.user.kubeconfig_through(proxy).unwrap())
     }
 
-    fn command_with(&self, kubeconfig: &Path) -> Command {
+    /// The same with the rules of another place, looked at so often.
+    pub fn command_reading(&self, rules: &Path, every: &str) -> Command {
+        let mut command = self.command_with(rules, &self.user.kubeconfig().unwrap());
+        command.arguments(&["--reload-interval", every]);
+        command
+    }
+
+    fn command_with(&self, rules: &Path, kubeconfig: &Path) -> Command {
         let mut command = Command::new("run", self.folder.path());
         command
-            .path("--rules", &self.rules())
+            .path("--rules", rules)
             .path("--state", &self.state())
             .path("--kubeconfig", kubeconfig)
             .arguments(&["--listen", "127.0.0.1:0"])

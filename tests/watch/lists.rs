@@ -140,3 +140,42 @@ async fn a_slow_reader_slows_the_stream_and_loses_nothing() {
     mirror.until("the list ends", |m| m.lists == 1).await;
     assert_eq!(mirror.objects.len(), 200);
 }
+
+#[tokio::test]
+async fn a_stream_that_goes_on_with_other_paths_reads_all_again_and_misses_no_change() {
+    let world = World::shared("goon").await;
+    for name in ["a", "b"] {
+        world.config_map(name, 1).await;
+    }
+    let nothing = PathSet::of(["metadata.name"]).expect("a path");
+    let settings = WatchSettings {
+        page_items: 1,
+        ..hasty()
+    };
+    let mut mirror = Mirror::with(&world.cluster, world.config_maps(), &nothing, settings, 16);
+    mirror.until("the list ends", |m| m.lists == 1).await;
+    assert_eq!(mirror.field("a", &["data", "value"]), None);
+
+    let values = PathSet::of(["data.value"]).expect("a path");
+    let meanwhile = Box::pin(async {
+        world.config_map("a", 2).await;
+        world.config_map("a", 1).await;
+        let c = world.config_map("c", 1).await;
+        world.delete(&c).await;
+    });
+    let mut mirror = mirror.go_on(&world.cluster, &values, meanwhile).await;
+    mirror
+        .until("the last change", |m| m.deleted == ["c"])
+        .await;
+    assert_eq!((mirror.lists, mirror.refreshes), (1, 1));
+    let told = |all: &[(String, bellwether::cel::Json)]| -> Vec<String> {
+        let told = all.iter().filter(|(name, _)| name != "kube-root-ca.crt");
+        told.map(|(name, object)| {
+            let value = object.at(&["data", "value"]).map(ToString::to_string);
+            format!("{name}={}", value.unwrap_or_default())
+        })
+        .collect()
+    };
+    assert_eq!(told(&mirror.refreshed), [r#"a="1""#, r#"b="1""#]);
+    assert_eq!(told(&mirror.changed), [r#"a="2""#, r#"a="1""#, r#"c="1""#]);
+}

@@ -33,6 +33,11 @@ pub struct Mirror {
     /// Names of objects whose deletion was signalled, in order.
     pub deleted: Vec<String>,
     pub lists: usize,
+    /// Names and fields of objects that were read again, in order.
+    pub refreshed: Vec<(String, Json)>,
+    pub refreshes: usize,
+    /// Objects that changed, by name, in order.
+    pub changed: Vec<(String, Json)>,
     pub aborted: usize,
     pub broken: Vec<String>,
     pub dormant: Vec<String>,
@@ -74,11 +79,32 @@ impl Mirror {
             events: BTreeMap::new(),
             deleted: Vec::new(),
             lists: 0,
+            refreshed: Vec::new(),
+            refreshes: 0,
+            changed: Vec::new(),
             aborted: 0,
             broken: Vec::new(),
             dormant: Vec::new(),
             listing: None,
             log: Vec::new(),
+        }
+    }
+
+    /// Ends the stream, lets something happen, and goes on with other paths.
+    pub async fn go_on(
+        self,
+        cluster: &Cluster,
+        paths: &PathSet,
+        meanwhile: impl Future<Output = ()>,
+    ) -> Self {
+        let (sender, signals) = mpsc::channel(16);
+        let handover = self.watching.end().await;
+        meanwhile.await;
+        let source = self.source.clone();
+        Self {
+            watching: stream::go_on(cluster, source, paths, hasty(), sender, handover),
+            signals,
+            ..self
         }
     }
 
@@ -124,6 +150,12 @@ impl Mirror {
                 self.listing = Some(BTreeSet::new());
             }
             Signal::Applied(observation) => self.apply(observation),
+            Signal::Refreshed(observation) => {
+                assert!(self.listing.is_none(), "in a list\n{}", self.told());
+                let name = observation.header.object.name.to_string();
+                self.refreshed.push((name, observation.object));
+            }
+            Signal::RefreshEnded => self.refreshes += 1,
             Signal::Deleted(observation) => {
                 assert_eq!(observation.change, Change::Deleted);
                 self.objects.remove(&observation.header.uid);
@@ -194,6 +226,10 @@ impl Mirror {
             self.told()
         );
         self.named(observation.header.uid);
+        if self.listing.is_none() {
+            let name = observation.header.object.name.to_string();
+            self.changed.push((name, observation.object.clone()));
+        }
         self.objects
             .insert(observation.header.uid, observation.object);
     }

@@ -12,7 +12,7 @@ use crate::config::{self, Configuration, LoadOptions};
 use crate::decision::{Decision, Reason};
 use crate::diagnostic;
 use crate::engine::{Effect, Engine, Input, Setup};
-use crate::evaluate::{ViewReads, compile};
+use crate::evaluate::{ViewReads, WatchedSource, compile};
 use crate::journal::{Key, Record};
 use crate::names::{ReceiverName, SourceKey, Uid};
 use crate::notify::{GroupBy, Notification, Policy};
@@ -35,6 +35,8 @@ pub struct World {
     /// Whether the receiver answers.
     pub receiver_is_up: bool,
     version: u64,
+    /// The last version of each object that was seen.
+    versions: BTreeMap<Uid, u64>,
 }
 
 /// A rule about databases with this trigger.
@@ -64,6 +66,7 @@ pub fn setup(rules: &str) -> Setup {
     Setup {
         rules: Arc::new(rules),
         policies: vec![policy()],
+        frozen: BTreeMap::new(),
         cluster: "test".into(),
     }
 }
@@ -118,6 +121,7 @@ impl World {
             decisions: Vec::new(),
             receiver_is_up: true,
             version: 0,
+            versions: BTreeMap::new(),
         }
     }
 
@@ -139,7 +143,6 @@ impl World {
         self.say_of(&databases(), signal);
     }
 
-    /// Another stream than that of databases says something.
     pub fn say_of(&mut self, source: &SourceKey, signal: Signal) {
         let source = source.clone();
         self.input(Input::Signalled(Signalled { source, signal }));
@@ -171,59 +174,78 @@ impl World {
         self.say_of_events(Signal::ListEnded);
     }
 
+    /// Every stream says so: all that the tests watch is in one namespace.
     pub fn apply(&mut self, object: &Value) {
-        self.apply_to(&databases(), object);
+        let observation = self.observation(object, Change::Applied);
+        for source in self.sources_of(object) {
+            self.say_of(&source, Signal::Applied(observation.clone()));
+        }
     }
 
     pub fn apply_to(&mut self, source: &SourceKey, object: &Value) {
-        let observation = self.observation_of(source, object, Change::Applied);
+        let observation = self.observation(object, Change::Applied);
         self.say_of(source, Signal::Applied(observation));
     }
 
     pub fn delete(&mut self, object: &Value) {
-        self.delete_from(&databases(), object);
+        let observation = self.observation(object, Change::Deleted);
+        for source in self.sources_of(object) {
+            self.say_of(&source, Signal::Deleted(observation.clone()));
+        }
     }
 
     pub fn delete_from(&mut self, source: &SourceKey, object: &Value) {
-        let observation = self.observation_of(source, object, Change::Deleted);
+        let observation = self.observation(object, Change::Deleted);
         self.say_of(source, Signal::Deleted(observation));
     }
 
-    /// The next version of a database, cut down to what the rules read.
-    pub fn observation(&mut self, object: &Value, change: Change) -> Observation {
-        self.observation_of(&databases(), object, change)
+    fn sources_of(&self, object: &Value) -> Vec<SourceKey> {
+        let sources = self.setup.rules.sources.iter();
+        let of_kind = sources.filter(|watched| object["kind"] == *watched.source.kind);
+        of_kind.map(|watched| watched.key.clone()).collect()
     }
 
-    fn observation_of(
-        &mut self,
-        source: &SourceKey,
-        object: &Value,
-        change: Change,
-    ) -> Observation {
+    /// A complete list of every stream.
+    pub fn list_all(&mut self, objects: &[Value]) {
+        let sources = self.setup.rules.sources.iter();
+        let sources: Vec<_> = sources
+            .map(|it| (it.key.clone(), it.source.kind.clone()))
+            .collect();
+        for (source, kind) in sources {
+            let objects = objects.iter().filter(|object| object["kind"] == *kind);
+            let objects: Vec<Value> = objects.cloned().collect();
+            self.list_of(&source, &objects);
+        }
+    }
+
+    /// The next version of an object, cut down to what the rules read.
+    pub fn observation(&mut self, object: &Value, change: Change) -> Observation {
         self.version += 1;
+        self.versions.insert(uid_of(object), self.version);
+        self.observation_of(object, self.version, change)
+    }
+
+    fn observation_of(&self, object: &Value, version: u64, change: Change) -> Observation {
+        let uid = uid_of(object);
         let mut object = object.clone();
-        object["metadata"]["resourceVersion"] = Value::from(self.version.to_string());
+        object["metadata"]["resourceVersion"] = Value::from(version.to_string());
         let whole = Json::from(object);
         let header = ["apiVersion", "kind", "metadata"];
         let header = PathSet::of(header).expect("the paths are well-formed");
-        let mut sources = self.setup.rules.sources.iter();
-        let watched = sources.find(|watched| watched.key == *source);
-        let read = watched.map(|watched| watched.paths.clone());
-        let paths = read.unwrap_or_default().union(&header);
-        let uid = Uid::parse(
-            whole
-                .at(&["metadata", "uid"])
-                .and_then(Json::as_str)
-                .unwrap_or_default(),
-        );
+        let of_kind = |watched: &&WatchedSource| {
+            let kind = whole.get("kind").and_then(Json::as_str);
+            kind == Some(&*watched.source.kind)
+        };
+        let sources = self.setup.rules.sources.iter().filter(of_kind);
+        let read = sources.fold(header, |all, watched| all.union(&watched.paths));
         Observation {
             change,
             header: Header {
                 uid,
                 object: object_ref(uid, &whole),
-                resource_version: self.version.to_string().into(),
+                resource_version: version.to_string().into(),
             },
-            object: paths.project(&whole),
+            object: read.project(&whole),
         }
     }
 
@@ -318,6 +340,40 @@ impl World {
         self.setup = setup;
     }
 
+    /// Other rules from now on. As the shell does, a stream that reads other paths is read again,
+    /// and one that is new lists.
+    pub fn reload(&mut self, setup: Setup, objects: &[Value]) {
+        self.input(Input::Reloaded(setup.clone()));
+        let before = std::mem::replace(&mut self.setup, setup);
+        let setup = self.setup.clone();
+        for watched in &setup.rules.sources {
+            let mut was = before.rules.sources.iter();
+            match was.find(|was| was.key == watched.key) {
+                Some(was) if was.paths == watched.paths => {}
+                Some(_) => self.refresh_of(&watched.key, objects),
+                None => self.list_of(&watched.key, objects),
+            }
+        }
+        if !setup.rules.events.is_empty() && before.rules.events.is_empty() {
+            self.list_events(&[]);
+        }
+    }
+
+    /// The stream reads all objects again, as they were when they were last seen.
+    pub fn refresh(&mut self, objects: &[Value]) {
+        self.refresh_of(&databases(), objects);
+    }
+
+    fn refresh_of(&mut self, source: &SourceKey, objects: &[Value]) {
+        for object in objects {
+            let version = self.versions.get(&uid_of(object)).copied();
+            let version = version.unwrap_or_default();
+            let observation = self.observation_of(object, version, Change::Applied);
+            self.say_of(source, Signal::Refreshed(observation));
+        }
+        self.say_of(source, Signal::RefreshEnded);
+    }
+
     /// What was sent so far, a line each: when, what, about what.
     pub fn told(&self) -> String {
         let mut text = String::new();
@@ -350,6 +406,10 @@ impl World {
             .map(|decision| decision.reason.to_string())
             .collect()
     }
+}
+
+fn uid_of(object: &Value) -> Uid {
+    Uid::parse(object["metadata"]["uid"].as_str().unwrap_or_default())
 }
 
 /// A Warning about an object.

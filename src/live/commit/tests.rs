@@ -87,6 +87,7 @@ fn deliver(id: &str) -> Effect {
         status: Status::Firing,
         cause: Cause::New,
         opens: true,
+        first: Vec::new(),
         at: Timestamp::UNIX_EPOCH,
         alerts: Vec::new(),
         omitted: 0,
@@ -149,7 +150,10 @@ async fn a_full_disk_silences_nobody_and_all_is_saved_once_there_is_room() {
     assert!(
         bench
             .metrics
-            .text(&crate::engine::Status::default(), &Vec::new())
+            .text(
+                &crate::engine::Status::default(),
+                &crate::live::metrics::Streams::default()
+            )
             .contains("bellwether_journal_unsaved_records 2")
     );
 

@@ -1,7 +1,7 @@
 //! What `/metrics` reads from the engine and the streams at the moment somebody asks.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
@@ -13,8 +13,24 @@ use crate::engine::Status;
 use crate::names::SourceKey;
 use crate::watch::stats::WatchStats;
 
-/// The counters of each stream, shared with it.
-pub type Streams = Vec<(SourceKey, Arc<WatchStats>)>;
+/// The counters of the streams that run, shared with them.
+#[derive(Clone, Debug, Default)]
+pub struct Streams(Arc<Mutex<Vec<Counted>>>);
+
+/// A stream and its counters.
+type Counted = (SourceKey, Arc<WatchStats>);
+
+impl Streams {
+    /// These are the ones that run now.
+    pub fn set(&self, streams: Vec<Counted>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = streams;
+    }
+
+    fn get(&self) -> Vec<Counted> {
+        let streams = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        streams.clone()
+    }
+}
 
 /// A registry of this moment: nothing in it is left over from the last one.
 pub(super) fn registry(status: &Status, streams: &Streams) -> Registry {
@@ -46,6 +62,11 @@ fn engine(registry: &mut Registry, status: &Status) {
         .iter()
         .map(|((rule, state), count)| ([label("rule", rule), label("state", state)], *count));
     registry.register("alerts", "Alerts by rule and state", gauges(alerts));
+    registry.register(
+        "frozen_rules",
+        "Rules that stay as they were last read: their document is invalid or cannot be read",
+        ConstGauge::new(status.frozen.len() as u64),
+    );
     let depths = status
         .outbox
         .iter()
@@ -101,6 +122,7 @@ fn health(registry: &mut Registry, status: &Status) {
 }
 
 fn requests(registry: &mut Registry, streams: &Streams) {
+    let streams = streams.get();
     let by_source = |value: &dyn Fn(&WatchStats) -> u64| {
         let values = streams.iter();
         counters(values.map(|(source, stats)| ([label("source", source)], value(stats))))

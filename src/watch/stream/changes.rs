@@ -82,13 +82,13 @@ impl Stream {
                     self.backoff.reset();
                     let version = item.resource_version.clone();
                     self.hand_over(item).await?;
-                    self.position = Some(version);
+                    self.position.set(Some(version));
                 }
                 Ok(Some(Line::Bookmark {
                     resource_version, ..
                 })) => {
                     self.stats.bookmarks.increment();
-                    self.position = Some(resource_version);
+                    self.position.set(Some(resource_version));
                 }
                 Ok(Some(Line::Error(status))) => {
                     return Err(WatchError::of_status(status, None).into());
@@ -145,8 +145,9 @@ impl Stream {
     /// Something unreadable may be the connection's fault: the server is asked once to send it
     /// again. If it comes again, it is skipped, so that one object cannot hide all others.
     fn skip_unreadable(&mut self, error: WatchError) -> Result<(), WatchError> {
-        if self.unreadable_after != self.position {
-            self.unreadable_after.clone_from(&self.position);
+        let position = self.position.get();
+        if self.unreadable_after != position {
+            self.unreadable_after = position;
             return Err(error);
         }
         self.stats.refused.increment();

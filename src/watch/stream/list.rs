@@ -69,17 +69,44 @@ impl Stream {
 
     /// Lists page by page; the watch follows as the next attempt.
     pub(super) async fn list_in_pages(&mut self, resource: &Resource) -> Result<(), Stop> {
-        let mut params = ListParams {
-            label_selector: self.source.label_selector.as_deref().map(str::to_owned),
-            field_selector: self.source.field_selector.as_deref().map(str::to_owned),
-            limit: Some(self.settings.page_items),
-            ..ListParams::default()
-        };
+        let mut params = self.list_params();
         // A list has begun when its first page is there: a refused one never began.
         let first = self.page(resource, &mut params).await?;
         self.begin_list().await?;
         let listed = self.pages(resource, first, &mut params).await;
         self.end_list(listed).await
+    }
+
+    /// Reads everything again that was handed over before, page by page. What changed since is
+    /// older than what the list has; the watch that follows brings it.
+    pub(super) async fn refresh(&mut self, resource: &Resource) -> Result<(), Stop> {
+        let mut params = self.list_params();
+        loop {
+            let page = self.page(resource, &mut params).await?;
+            for mut item in page.items {
+                if let Signal::Applied(observation) = item.signal {
+                    item.signal = Signal::Refreshed(observation);
+                    self.hand_over(item).await?;
+                }
+            }
+            if page.next.is_none() {
+                break;
+            }
+            params.continue_token = page.next;
+        }
+        self.say(Signal::RefreshEnded).await?;
+        self.refresh = false;
+        self.stats.lists.increment();
+        Ok(self.recovered().await?)
+    }
+
+    fn list_params(&self) -> ListParams {
+        ListParams {
+            label_selector: self.source.label_selector.as_deref().map(str::to_owned),
+            field_selector: self.source.field_selector.as_deref().map(str::to_owned),
+            limit: Some(self.settings.page_items),
+            ..ListParams::default()
+        }
     }
 
     async fn pages(
@@ -127,6 +154,7 @@ impl Stream {
     }
 
     async fn begin_list(&mut self) -> Result<(), Stop> {
+        self.refresh = false;
         self.awake().await?;
         Ok(self.say(Signal::ListBegan).await?)
     }
@@ -134,9 +162,9 @@ impl Stream {
     async fn end_list(&mut self, listed: Result<Arc<str>, Stop>) -> Result<(), Stop> {
         match listed {
             Ok(version) => {
-                self.position = Some(version);
                 self.stats.lists.increment();
                 self.say(Signal::ListEnded).await?;
+                self.position.set(Some(version));
                 Ok(self.recovered().await?)
             }
             Err(Stop::Failed(error)) => {

@@ -1,0 +1,233 @@
+//! Reads the user's files again while the bridge runs, and brings what follows to everything that
+//! runs on them.
+//!
+//! In: the files, looked at every few seconds and on SIGHUP. Out: streams, receivers and the engine
+//! on what they say now. A mounted `ConfigMap` is a symlink that is swapped, of which no file system
+//! tells: so the texts themselves are compared, and a file that was only touched is no change.
+//!
+//! The order makes it one step for the engine: streams that no longer fit end, receivers are
+//! replaced, the engine takes all that the streams said and then the new rules, and only then the
+//! streams go on, from where they ended.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::{JoinError, spawn_blocking};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+use super::attempt::{Attempts, Ways};
+use super::drive;
+use super::metrics::Metrics;
+use super::signals::Hangups;
+use super::streams::Streams;
+use crate::deliver::{Deliverer, SecretReader};
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::setup::Loaded;
+use crate::setup::last_good::{LastGood, Reloaded};
+use crate::setup::reading::Reading;
+use crate::watch::cluster::Cluster;
+
+/// Two readings so far apart must be the same before they count: nothing is half written then.
+const SETTLE: Duration = Duration::from_millis(300);
+/// How often a reading is waited for that does not change under our eyes.
+const SETTLED_AFTER: usize = 10;
+/// How long the cluster may take to give schemas, or Secrets to see whether they are there.
+const ASKED: Duration = Duration::from_secs(10);
+
+/// What is wrong with the files that were last read, for `/readyz`.
+#[derive(Clone, Debug, Default)]
+pub struct Health(Arc<Mutex<Vec<String>>>);
+
+impl Health {
+    #[must_use]
+    pub fn problems(&self) -> Vec<String> {
+        let problems = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        problems.clone()
+    }
+
+    fn set(&self, problems: Vec<String>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = problems;
+    }
+}
+
+/// The files that run, as they were when the bridge started.
+pub struct Watched {
+    pub last_good: LastGood,
+    pub reading: Reading,
+    /// How often they are looked at; without it, on SIGHUP only.
+    pub every: Option<Duration>,
+    pub hangups: Hangups,
+    pub secrets: Arc<dyn SecretReader>,
+    /// Whose schemas the rules go by.
+    pub cluster: Cluster,
+}
+
+/// All that a change of the files changes.
+pub struct Reload {
+    pub watched: Watched,
+    pub cluster_name: Arc<str>,
+    pub streams: Streams,
+    pub attempts: Arc<Attempts>,
+    pub engine: mpsc::Sender<drive::Reload>,
+    pub metrics: Metrics,
+    pub health: Health,
+}
+
+impl Reload {
+    /// Runs until a stream ends, which none should.
+    ///
+    /// # Errors
+    /// A stream panicked.
+    pub async fn run(mut self) -> Result<(), JoinError> {
+        self.metrics.configured(Timestamp::now(), 0, None);
+        loop {
+            let look_at = self.watched.every.map(|every| Instant::now() + every);
+            let asked = tokio::select! {
+                end = self.streams.first_end() => return end,
+                () = until(look_at) => false,
+                () = self.watched.hangups.next() => true,
+            };
+            self.look(asked).await?;
+        }
+    }
+
+    /// Reads the files, and takes what changed; all of it if somebody asked for it.
+    async fn look(&mut self, asked: bool) -> Result<(), JoinError> {
+        let mut reading = self.read().await?;
+        if !asked && reading == self.watched.reading {
+            return Ok(());
+        }
+        for _ in 0..SETTLED_AFTER {
+            sleep(SETTLE).await;
+            let again = self.read().await?;
+            if again == reading {
+                break;
+            }
+            reading = again;
+        }
+        if !asked && reading == self.watched.reading {
+            return Ok(());
+        }
+        self.watched.reading = reading.clone();
+        let mut next = self.watched.last_good.clone();
+        let versions = reading.watched_versions(next.files());
+        match timeout(ASKED, self.watched.cluster.schemas_of(versions)).await {
+            Ok(Ok(served)) => next.go_by(served),
+            Ok(Err(error)) => tracing::warn!("rules go by the schemas of before: {error}"),
+            Err(_) => tracing::warn!("rules go by the schemas of before: no answer in time"),
+        }
+        let take = spawn_blocking(move || {
+            let taken = next.take(&reading);
+            (next, taken)
+        });
+        match take.await? {
+            (next, Ok(reloaded)) => self.take(next, reloaded).await,
+            (_, Err(problems)) => self.refuse(tell(&problems)),
+        }
+        Ok(())
+    }
+
+    async fn read(&self) -> Result<Reading, JoinError> {
+        let files = self.watched.last_good.files().clone();
+        // What cannot be read is part of the reading.
+        spawn_blocking(move || Reading::of(&files, &mut Diagnostics::default())).await
+    }
+
+    async fn take(&mut self, next: LastGood, reloaded: Reloaded) {
+        let Reloaded { loaded, problems } = reloaded;
+        let receivers = &loaded.configuration.receivers;
+        let deliverer = match Deliverer::new(receivers, self.watched.secrets.clone()) {
+            Ok(deliverer) => deliverer,
+            Err(errors) => {
+                let errors = errors.iter().map(ToString::to_string);
+                return self.refuse(tell(&problems).into_iter().chain(errors).collect());
+            }
+        };
+        let ways = Arc::new(Ways {
+            formats: loaded.formats.clone(),
+            deliverer,
+        });
+        if !self.apply(&loaded, ways.clone()).await {
+            return;
+        }
+        self.watched.last_good = next;
+        let problems = tell(&problems);
+        let wrong = problems.len().max(loaded.frozen.len());
+        let outcome = if wrong == 0 { "applied" } else { "partly" };
+        let now = Timestamp::now();
+        self.metrics.configured(now, wrong, Some(outcome));
+        tracing::info!(
+            rules = loaded.rules.rules.len(),
+            receivers = receivers.len(),
+            streams = loaded.rules.streams().len(),
+            frozen = loaded.frozen.len(),
+            problems = problems.len(),
+            "reloaded"
+        );
+        for advice in loaded.advice.iter() {
+            let at = advice.place.as_ref().map(tracing::field::display);
+            tracing::warn!(at, "{}", advice.message);
+        }
+        for problem in &problems {
+            tracing::error!("not reloaded, the last good version stays: {problem}");
+        }
+        self.health.set(problems);
+        self.verify(&ways).await;
+    }
+
+    /// `false`: the bridge is about to stop.
+    async fn apply(&mut self, loaded: &Loaded, ways: Arc<Ways>) -> bool {
+        let ended = self.streams.end_what_differs(&loaded.rules).await;
+        self.attempts.replace(ways);
+        let (taken, is_taken) = oneshot::channel();
+        let setup = loaded.setup(self.cluster_name.clone());
+        let sent = self.engine.send(drive::Reload { setup, taken }).await;
+        if sent.is_err() || is_taken.await.is_err() {
+            return false;
+        }
+        self.streams.go_on(&loaded.rules, ended);
+        true
+    }
+
+    fn refuse(&self, problems: Vec<String>) {
+        let now = Timestamp::now();
+        self.metrics
+            .configured(now, problems.len().max(1), Some("refused"));
+        for problem in &problems {
+            tracing::error!("not reloaded, everything stays as it is: {problem}");
+        }
+        self.health.set(problems);
+    }
+
+    /// A credential that is not there yet is tried again at each attempt; somebody should know.
+    async fn verify(&self, ways: &Ways) {
+        let Ok(missing) = timeout(ASKED, ways.deliverer.verify()).await else {
+            tracing::warn!("it cannot be seen in time whether credentials are there");
+            return;
+        };
+        for missing in missing {
+            tracing::warn!(help = missing.error.help(), "{missing}");
+        }
+    }
+}
+
+/// A line for each problem: place, message, what to do.
+fn tell(problems: &Diagnostics) -> Vec<String> {
+    let line = |problem: &Diagnostic| {
+        let place = problem.place.as_ref();
+        let place = place.map_or_else(String::new, |place| format!("{place}: "));
+        let help = problem.help.as_ref();
+        let help = help.map_or_else(String::new, |help| format!(" ({help})"));
+        format!("{place}{}{help}", problem.message)
+    };
+    problems.iter().map(line).collect()
+}
+
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,124 @@
+//! The end of a history: nothing fails any more, hours pass, and everything must be as it should.
+
+use std::collections::BTreeSet;
+
+use jiff::SignedDuration;
+
+use super::bridge::{Bridge, waiting};
+use super::model::{Model, Subject, state};
+use super::plan::Mode;
+use super::setup::RECEIVERS;
+use crate::alert::{Alert, Nature, State};
+use crate::journal::Key;
+use crate::names::GroupKey;
+use crate::notify::later;
+
+/// How long everything is left alone at the end.
+const REST: SignedDuration = SignedDuration::from_hours(3);
+
+impl Bridge {
+    /// Nothing fails any more, and hours pass: everything must be as it should.
+    pub fn rest(&mut self) {
+        self.fuse = None;
+        for receiver in &mut self.receivers {
+            receiver.mode = Mode::Up;
+        }
+        self.list_all(0);
+        self.run_to(later(self.now, REST));
+        if self.broken.is_none() {
+            self.judge();
+        }
+    }
+
+    fn judge(&mut self) {
+        let (truth, unknown) = Model::truth(self.now, &self.cluster);
+        let alerts: Vec<Alert> = self
+            .engine
+            .alerts()
+            .map(|alert| Alert::clone(alert))
+            .collect();
+        let firing = alerts.iter().filter(|alert| alert.state == State::Firing);
+        self.compare("fire", firing.collect(), &truth, &unknown, &|_| true);
+        for (which, name) in RECEIVERS.into_iter().enumerate() {
+            let receiver = &self.receivers[which];
+            let subject = |alert: &Alert| Some((state(alert.rule.as_str())?, alert.object.uid));
+            let fires = |alert: &Alert| subject(alert).is_some_and(|one| truth.contains(&one));
+            let in_digest = |group: &GroupKey| group.as_str().ends_with("{digest}");
+            let all = || receiver.firing.iter();
+            // A digest resolves when all of it has.
+            let open = all().any(|((group, _), alert)| in_digest(group) && fires(alert));
+            let told: Vec<Alert> = all()
+                .filter(|((group, _), alert)| fires(alert) || !(open && in_digest(group)))
+                .map(|(_, alert)| Alert::clone(alert))
+                .collect();
+            let rules = self.setup.rules.clone();
+            let hears = move |rule: &str| {
+                let rule = rules.rule(&rule.into());
+                rule.is_some_and(|rule| {
+                    !rule.shadow && rule.receivers.iter().any(|one| one.as_str() == name)
+                })
+            };
+            let what = format!("are known to {name} to fire");
+            self.compare(&what, told.iter().collect(), &truth, &unknown, &hears);
+        }
+        if let Some(id) = self.journal.keys().find_map(waiting) {
+            self.breaks(format!("{id} still waits"));
+        }
+        self.all_is_explained();
+        self.nothing_piles_up();
+    }
+
+    /// Compares what fires somewhere with what is so; what cannot be told is left out.
+    fn compare(
+        &mut self,
+        what: &str,
+        alerts: Vec<&Alert>,
+        truth: &BTreeSet<Subject>,
+        unknown: &BTreeSet<Subject>,
+        concerns: &dyn Fn(&str) -> bool,
+    ) {
+        let alerts = alerts
+            .into_iter()
+            .filter(|alert| alert.nature == Nature::State);
+        let found: BTreeSet<Subject> = alerts
+            .filter_map(|alert| Some((state(alert.rule.as_str())?, alert.object.uid)))
+            .filter(|subject| !unknown.contains(subject))
+            .collect();
+        let wanted: BTreeSet<Subject> = truth
+            .iter()
+            .filter(|(rule, _)| concerns(rule))
+            .copied()
+            .collect();
+        if found != wanted {
+            self.breaks(format!("{found:?} {what}, and {wanted:?} should"));
+        }
+    }
+
+    /// What fired was told to each of its receivers, or taken back before.
+    fn all_is_explained(&mut self) {
+        for (which, name) in RECEIVERS.iter().enumerate() {
+            let untold = self.fired.iter().find(|(fingerprint, alert)| {
+                let explained = (name.to_string(), **fingerprint);
+                let concerns = !self.explained.contains(&explained)
+                    && alert.receivers.iter().any(|one| one.as_str() == *name);
+                concerns && !alert.shadow && !self.receivers[which].ever.contains(fingerprint)
+            });
+            if let Some((_, alert)) = untold {
+                let (rule, object) = (&alert.rule, &alert.object.name);
+                return self.breaks(format!("{name} never heard of {rule} of {object}"));
+            }
+        }
+    }
+
+    /// What is kept is what is there.
+    fn nothing_piles_up(&mut self) {
+        let count = |is: &dyn Fn(&Key) -> bool| self.journal.keys().filter(|key| is(key)).count();
+        let objects = self.cluster.databases.iter().flatten().count()
+            + self.cluster.caches.iter().flatten().count();
+        let kept = count(&|key| matches!(key, Key::Object(..)));
+        let events = count(&|key| matches!(key, Key::Event(_)));
+        if kept > objects || events > self.cluster.warnings.len() {
+            self.breaks(format!("{kept} objects and {events} Events are kept"));
+        }
+    }
+}

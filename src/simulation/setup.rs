@@ -1,0 +1,174 @@
+//! The rules and receivers of the simulated bridge.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+
+use crate::cel::Type;
+use crate::config::{self, Configuration, LoadOptions};
+use crate::diagnostic;
+use crate::engine::Setup;
+use crate::evaluate::{ViewReads, compile};
+use crate::names::ReceiverName;
+use crate::notify::{GroupBy, Limit, Policy};
+
+/// How long `failed` must last before it fires.
+pub const HOLD: i64 = 120;
+/// How old a backup may be.
+pub const BACKUP: i64 = 600;
+/// How long `large` must last.
+pub const LARGE: i64 = 30;
+
+/// The receivers, by number.
+pub const RECEIVERS: [&str; 2] = ["chat", "pager"];
+
+const RULES: &str = "
+apiVersion: bellwether.dev/v1alpha1
+kind: Rule
+metadata: {name: failed}
+spec:
+  watch: {apiVersion: stable.example.com/v1, kind: DatabaseInstance}
+  when: object.status.phase == 'Failed'
+  for: 2m
+  notify: [chat, pager]
+---
+apiVersion: bellwether.dev/v1alpha1
+kind: Rule
+metadata: {name: short}
+spec:
+  watch: {apiVersion: stable.example.com/v1, kind: DatabaseInstance}
+  when: object.status.availableReplicas < object.spec.replicas
+  keepFiringFor: 1m
+  notify: [pager]
+---
+apiVersion: bellwether.dev/v1alpha1
+kind: Rule
+metadata: {name: large}
+spec:
+  watch: {apiVersion: stable.example.com/v1, kind: DatabaseInstance}
+  when: int(object.status.size) > 3
+  for: 30s
+  notify: [chat]
+---
+apiVersion: bellwether.dev/v1alpha1
+kind: Rule
+metadata: {name: overdue}
+spec:
+  watch: {apiVersion: stable.example.com/v1, kind: DatabaseInstance}
+  when: now - timestamp(object.status.lastBackupTime) > duration('10m')
+  notify: [chat]
+---
+apiVersion: bellwether.dev/v1alpha1
+kind: Rule
+metadata: {name: upgraded}
+spec:
+  watch: {apiVersion: stable.example.com/v1, kind: DatabaseInstance}
+  on: object.spec.version != oldObject.spec.version
+  notify: [chat]
+---
+apiVersion: bellwether.dev/v1alpha1
+kind: Rule
+metadata: {name: created}
+spec:
+  watch: {apiVersion: stable.example.com/v1, kind: DatabaseInstance}
+  on: change == 'ADDED'
+  notify: [chat]
+---
+apiVersion: bellwether.dev/v1alpha1
+kind: Rule
+metadata: {name: warned}
+spec:
+  watch: {apiVersion: stable.example.com/v1, kind: DatabaseInstance}
+  on: event.type == 'Warning'
+  notify: [chat, pager]
+---
+apiVersion: bellwether.dev/v1alpha1
+kind: Rule
+metadata: {name: quiet}
+spec:
+  watch: {apiVersion: stable.example.com/v1, kind: DatabaseInstance}
+  when: object.status.phase == 'Failed'
+  shadow: true
+  notify: [chat]
+---
+apiVersion: bellwether.dev/v1alpha1
+kind: Rule
+metadata: {name: cache-failed}
+spec:
+  watch: {apiVersion: stable.example.com/v1, kind: Cache}
+  when: object.status.phase == 'Failed'
+  notify: [pager]
+---
+apiVersion: bellwether.dev/v1alpha1
+kind: Receiver
+metadata: {name: chat}
+spec: {webhook: {url: 'http://127.0.0.1/'}}
+---
+apiVersion: bellwether.dev/v1alpha1
+kind: Receiver
+metadata: {name: pager}
+spec: {webhook: {url: 'http://127.0.0.1/'}}
+";
+
+/// The rules as they are; or in another order, with other words and further labels, which must make
+/// no difference to anything that fires.
+pub fn setup(edited: bool) -> Setup {
+    let mut documents: Vec<String> = RULES.split("---\n").map(str::to_owned).collect();
+    if edited {
+        documents.reverse();
+        for document in &mut documents {
+            *document = document.replace("\n  watch:", "\n  summary: changed\n  watch:");
+        }
+    }
+    let source = diagnostic::Source::new("rules.yaml", documents.join("---\n"));
+    let configuration = Configuration::from_sources(&[source], &LoadOptions::default())
+        .unwrap_or_else(|problems| panic!("{problems:?}"));
+    let receivers = |rule: &config::Rule| -> Vec<ReceiverName> {
+        let receivers = configuration.receivers_of(rule).into_iter();
+        receivers.map(|receiver| receiver.name.clone()).collect()
+    };
+    let view = |_: &config::Rule| ViewReads::default();
+    let rules = compile(&configuration, &receivers, &view, &|_, _| Type::Dyn)
+        .rules
+        .unwrap_or_else(|problems| panic!("{problems:?}"));
+    Setup {
+        rules: Arc::new(rules),
+        policies: vec![chat(), pager()],
+        frozen: BTreeMap::default(),
+        cluster: "simulated".into(),
+    }
+}
+
+/// Every alert by itself, at once.
+fn chat() -> Policy {
+    Policy {
+        receiver: ReceiverName::from("chat"),
+        group_by: GroupBy::All,
+        group_wait: SignedDuration::ZERO,
+        group_interval: SignedDuration::from_secs(1),
+        repeat_interval: SignedDuration::from_hours(4),
+        send_resolved: true,
+        limit: None,
+        max_in_flight: 1,
+        give_up_after: SignedDuration::from_hours(48),
+        heartbeat: None,
+    }
+}
+
+/// Grouped by rule, and limited.
+fn pager() -> Policy {
+    Policy {
+        receiver: ReceiverName::from("pager"),
+        group_by: GroupBy::Labels(vec!["alertname".into()]),
+        group_wait: SignedDuration::from_secs(10),
+        group_interval: SignedDuration::from_secs(60),
+        limit: Some(Limit {
+            notifications: 6,
+            per: SignedDuration::from_mins(10),
+            burst: 3,
+        }),
+        max_in_flight: 2,
+        ..chat()
+    }
+}
