@@ -67,6 +67,7 @@ impl Objects {
         if object["apiVersion"].as_str().is_none() {
             return Err("the object has no apiVersion".to_owned());
         }
+        self.find_owners(&mut object)?;
         let says_generation = patch
             .get("metadata")
             .is_some_and(|metadata| metadata.get("generation").is_some());
@@ -81,6 +82,39 @@ impl Objects {
         self.there.insert(key.clone(), object.clone());
         self.last = Some(key);
         Ok(What::Applied(Json::from(object)))
+    }
+
+    /// Gives references to owners the UID that nobody who writes a test can know.
+    fn find_owners(&self, object: &mut Value) -> Result<(), Wrong> {
+        let namespace = object["metadata"]["namespace"].clone();
+        let Some(Value::Array(references)) = object["metadata"].get_mut("ownerReferences") else {
+            return Ok(());
+        };
+        let references = references.iter_mut().filter_map(Value::as_object_mut);
+        for reference in references.filter(|reference| !reference.contains_key("uid")) {
+            let text = |name: &str| {
+                reference
+                    .get(name)
+                    .and_then(Value::as_str)
+                    .unwrap_or_default()
+            };
+            let key = |namespace: &Value| Key {
+                kind: text("kind").to_owned(),
+                namespace: namespace.as_str().unwrap_or_default().to_owned(),
+                name: text("name").to_owned(),
+            };
+            let owners = [key(&namespace), key(&Value::Null)];
+            let Some(owner) = owners.iter().find_map(|owner| self.there.get(owner)) else {
+                let [owner, _] = owners;
+                return Err(format!(
+                    "its owner, {} {}, is not there",
+                    owner.kind, owner.name
+                ));
+            };
+            let uid = owner["metadata"]["uid"].clone();
+            reference.insert("uid".to_owned(), uid);
+        }
+        Ok(())
     }
 
     pub(super) fn delete(&mut self, which: &Object) -> Result<What, Wrong> {
