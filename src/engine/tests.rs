@@ -8,6 +8,7 @@ mod properties;
 mod refreshes;
 mod related;
 mod reloads;
+mod reloads_of_joins;
 mod restarts;
 mod states;
 mod time;

@@ -8,16 +8,16 @@ use crate::names::{SourceKey, Uid};
 use crate::watch::{Signal, Source};
 
 /// A database has Pods through a `StatefulSet`.
-const CRASHING: &str = "\
+pub(super) const CRASHING: &str = "\
 related: [{name: pods, apiVersion: v1, kind: Pod, via: [apps/v1/StatefulSet]}]
 when: related.pods.exists(pod, pod.status.phase == 'Failed')
 labelExpressions: {pods: \"related.pods.map(pod, pod.metadata.name).join(' ')\"}";
 
-fn pods() -> SourceKey {
+pub(super) fn pods() -> SourceKey {
     Source::of("v1", "Pod").key()
 }
 
-fn sets() -> SourceKey {
+pub(super) fn sets() -> SourceKey {
     Source::of("apps/v1", "StatefulSet").key()
 }
 
@@ -29,15 +29,15 @@ fn owned(kind: (&str, &str), name: &str, owner: &str, phase: &str) -> Value {
     })
 }
 
-fn pod(name: &str, owner: &str, phase: &str) -> Value {
+pub(super) fn pod(name: &str, owner: &str, phase: &str) -> Value {
     owned(("v1", "Pod"), name, owner, phase)
 }
 
-fn set(name: &str, owner: &str) -> Value {
+pub(super) fn set(name: &str, owner: &str) -> Value {
     owned(("apps/v1", "StatefulSet"), name, owner, "")
 }
 
-fn orders() -> Value {
+pub(super) fn orders() -> Value {
     database("orders", json!({}))
 }
 

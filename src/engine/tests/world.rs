@@ -347,15 +347,19 @@ impl World {
         let before = std::mem::replace(&mut self.setup, setup);
         let setup = self.setup.clone();
         for watched in &setup.rules.sources {
+            let of_kind = |object: &&Value| object["kind"] == *watched.source.kind;
+            let objects: Vec<Value> = objects.iter().filter(of_kind).cloned().collect();
             let mut was = before.rules.sources.iter();
             match was.find(|was| was.key == watched.key) {
                 Some(was) if was.paths == watched.paths => {}
-                Some(_) => self.refresh_of(&watched.key, objects),
-                None => self.list_of(&watched.key, objects),
+                Some(_) => self.refresh_of(&watched.key, &objects),
+                None => self.list_of(&watched.key, &objects),
             }
         }
-        if !setup.rules.events.is_empty() && before.rules.events.is_empty() {
-            self.list_events(&[]);
+        for events in &setup.rules.events {
+            if !before.rules.events.contains(events) {
+                self.list_of(&events.key(), &[]);
+            }
         }
     }
 
