@@ -81,6 +81,9 @@ pub struct Alert {
     pub late: bool,
     /// Evaluated and counted, never sent.
     pub shadow: bool,
+    /// Its rule names no receivers: the routes choose among `receivers`, if there are routes.
+    #[serde(default)]
+    pub routed: bool,
     pub texts: Texts,
     /// What a template may read: a map with `object`, and where the rule has them `oldObject`,
     /// `event`, `events`, `variables`, `params`.

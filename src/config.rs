@@ -1,4 +1,4 @@
-//! The user's documents: rules and receivers, typed, each expression and template with its place.
+//! The user's documents: rules, receivers, routes and what mutes them, typed, each expression and template with its place.
 //!
 //! In: paths of YAML files and directories, or texts. Out: a [`Configuration`], or every problem
 //! found, at once. It must not compile expressions or templates (`evaluate` and `render` do) nor
@@ -6,10 +6,14 @@
 
 pub mod credential;
 pub mod duration;
+pub mod matchers;
+pub mod mutes;
 pub mod receiver;
+pub mod route;
 pub mod rule;
 pub mod rule_test;
 pub mod text;
+pub mod times;
 
 mod check;
 mod crd;
@@ -38,13 +42,17 @@ pub use credential::{Credential, LiteralOrCredential, SecretKey};
 pub(crate) use documents::{split as split_documents, value as yaml_value};
 pub use editor::editor_schema;
 pub(crate) use files::read_each as read_files;
+pub use matchers::{Comparison, Matcher, MatcherError, Matchers};
+pub use mutes::{Inhibition, InhibitionSpec, Silence, SilenceSpec};
 pub use receiver::{
     Basic, GroupBy, Heartbeat, Hmac, Limit, PagerDuty, Receiver, ReceiverSpec, Service, Slack,
     Webhook,
 };
+pub use route::{Route, RouteSpec};
 pub use rule::{Hold, OnDelete, OnStartup, Related, Rule, RuleSpec, Variable, Watch};
 pub use rule_test::{RuleTest, RuleTestSpec};
 pub use text::Text;
+pub use times::TimeInterval;
 
 /// The group of our kinds.
 pub const GROUP: &str = "bellwether.dev";
@@ -58,6 +66,9 @@ pub struct Configuration {
     pub receivers: Vec<Receiver>,
     /// Only if they were asked for.
     pub tests: Vec<RuleTest>,
+    pub routes: Vec<Route>,
+    pub inhibitions: Vec<Inhibition>,
+    pub silences: Vec<Silence>,
 }
 
 /// How to load.

@@ -63,8 +63,18 @@ pub enum Reason {
     Unchanged,
     /// The receiver does not want to hear of resolved alerts.
     ResolveNotWanted,
-    /// No receiver is named, and no cluster-wide receiver exists.
+    /// No receiver is named, no route leads to one, or it does not exist.
     NoReceiver,
+    /// An inhibition: this one, because of that alert.
+    Inhibited(String),
+    /// A silence: this one.
+    Silenced(String),
+    /// Outside of the hours of this route.
+    Muted(String),
+    /// Somebody made a silence.
+    SilenceMade(String),
+    /// A silence that somebody made is over.
+    SilenceOver(String),
     /// Held back by the receiver's limit; it goes into the next digest.
     Limited,
     /// Decided, and written to the outbox.
@@ -107,6 +117,11 @@ impl Reason {
             Self::Unchanged => "unchanged",
             Self::ResolveNotWanted => "resolve-not-wanted",
             Self::NoReceiver => "no-receiver",
+            Self::Inhibited(_) => "inhibited",
+            Self::Silenced(_) => "silenced",
+            Self::Muted(_) => "muted",
+            Self::SilenceMade(_) => "silence-made",
+            Self::SilenceOver(_) => "silence-over",
             Self::Limited => "limited",
             Self::Queued => "queued",
             Self::Superseded => "superseded",
@@ -129,6 +144,11 @@ impl fmt::Display for Reason {
             Self::Repeated(count) => write!(f, "repeated: seen {count} times"),
             Self::Unknown(why)
             | Self::Frozen(why)
+            | Self::Inhibited(why)
+            | Self::Silenced(why)
+            | Self::Muted(why)
+            | Self::SilenceMade(why)
+            | Self::SilenceOver(why)
             | Self::Retrying(why)
             | Self::Refused(why)
             | Self::GaveUp(why)

@@ -35,7 +35,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::alert::Alerts;
 use crate::evaluate::RuleSet;
 use crate::names::{Fingerprint, NotificationId, ReceiverName, RuleName, SourceKey, Uid};
-use crate::notify::{Notify, Policy};
+use crate::notify::{Notify, Pipeline, Policy, SilenceChange};
 use crate::outbox::{Outbox, Outcome};
 use crate::transition::Events;
 use crate::watch::{KubernetesEvent, Signalled};
@@ -57,6 +57,7 @@ pub struct Setup {
     /// Rules whose document is invalid or cannot be read, and why. They stay as they are in
     /// `rules`; one that is not there keeps its alerts all the same: it was not removed.
     pub frozen: BTreeMap<RuleName, Arc<str>>,
+    pub pipeline: Pipeline,
     /// The `cluster` label.
     pub cluster: Arc<str>,
 }
@@ -77,6 +78,8 @@ pub enum Input {
     /// The rules and receivers are these from now on. A stream that reads other paths than before
     /// is read again: [`crate::watch::Signal::Refreshed`], or a list.
     Reloaded(Setup),
+    /// Somebody made a silence, or ended one.
+    SilencesChanged(Vec<SilenceChange>),
     /// The end is near: make no new attempts.
     Draining,
 }
@@ -143,6 +146,11 @@ impl Engine {
                 self.outbox.delivered(self.now, &id, outcome, &mut effects);
             }
             Input::Reloaded(setup) => self.reload(setup, &mut effects),
+            Input::SilencesChanged(changes) => {
+                for change in changes {
+                    self.notify.change_silence(self.now, change, &mut effects);
+                }
+            }
             Input::Draining => self.draining = true,
         }
         effects.into_vec()

@@ -86,6 +86,8 @@ pub struct Rule {
     pub on_delete: OnDelete,
     pub on_startup: OnStartup,
     pub shadow: bool,
+    /// It names no receivers: the routes decide among those that it may notify.
+    pub routed: bool,
     pub formerly: Vec<RuleName>,
     pub params: Json,
     pub texts: Texts,

@@ -25,7 +25,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::alert::Alert;
 use crate::cel::PathSet;
-use crate::names::{Fingerprint, GroupKey, NotificationId, ReceiverName, SourceKey, Uid};
+use crate::names::{
+    Fingerprint, GroupKey, NotificationId, ReceiverName, SilenceName, SourceKey, Uid,
+};
 use crate::outbox::Waiting;
 use crate::transition::{EventSeen, ObjectSeen};
 
@@ -40,6 +42,7 @@ pub enum Key {
     Member(ReceiverName, Fingerprint),
     Outbox(ReceiverName, NotificationId),
     Limit(ReceiverName),
+    Silence(SilenceName),
 }
 
 /// What stands there.
@@ -54,6 +57,7 @@ pub enum Record {
     Member(crate::notify::MemberRecord),
     Outbox(Waiting),
     Limit(crate::notify::LimitRecord),
+    Silence(crate::notify::Silence),
 }
 
 /// Changes that are committed together. A record of `None` is a removal.

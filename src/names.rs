@@ -48,6 +48,18 @@ name! {
     ReceiverName
 }
 name! {
+    /// A route: its name, or `namespace/name` where a tenant's namespace owns it.
+    RouteName
+}
+name! {
+    /// An inhibition: its name, or `namespace/name` where a tenant's namespace owns it.
+    InhibitionName
+}
+name! {
+    /// A silence: its name, or `namespace/name` where a tenant's namespace owns it.
+    SilenceName
+}
+name! {
     /// One list/watch stream: kind, namespaces and selectors in one canonical text,
     /// so that rules that watch the same thing share the stream, also across restarts.
     SourceKey

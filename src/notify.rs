@@ -1,4 +1,5 @@
-//! From alert changes to notifications that are due: group, dedup, repeat, limit.
+//! From alert changes to notifications that are due: route, group, inhibit, mute times, silence,
+//! dedup, repeat, limit.
 //!
 //! In: alerts that fired, changed or resolved, and time. Out: [`Notification`]s, or a decision
 //! why not. The order and the meaning of the words are Alertmanager's
@@ -17,9 +18,10 @@ use crate::alert::{Alert, Nature, State};
 use crate::decision::About;
 use crate::engine::Effects;
 use crate::journal::{Key, Record};
-use crate::names::{Fingerprint, GroupKey, ReceiverName, RuleName};
+use crate::names::{Fingerprint, GroupKey, ReceiverName, RouteName, RuleName};
 use crate::planted::{self, Bug};
 
+mod condition;
 mod dedup;
 mod digest;
 #[cfg(test)]
@@ -27,35 +29,69 @@ pub(crate) mod fixture;
 mod flush;
 mod group;
 mod heartbeat;
+mod index;
+mod inhibit;
 mod join;
 mod limit;
+mod mute;
 mod notification;
 mod policy;
 #[cfg(test)]
 mod properties;
+mod reroute;
 mod restore;
+mod route;
+mod silence;
 #[cfg(test)]
 mod tests;
 mod timers;
+mod times;
 mod told;
 
+pub use condition::Condition;
 pub use group::{Group, GroupKind, GroupRecord, Heard, MemberRecord};
+pub use inhibit::Inhibition;
 pub use limit::LimitRecord;
 pub use notification::{Cause, Digest, MAX_ALERTS, Notification, Status};
 pub use policy::{GroupBy, Limit, Policy};
+pub use restore::Kept;
+pub use route::{Grouping, Route};
+pub use silence::{Silence, SilenceChange};
 pub(crate) use timers::later;
+pub use times::Times;
 
+use inhibit::Inhibitions;
 use limit::Cell;
+use route::Routes;
+use silence::Silences;
 use timers::Timers;
 
 /// How often the groups of a receiver that no longer exists are looked at, and how long its
 /// told occurrences are remembered.
 const WITHOUT_RECEIVER: SignedDuration = SignedDuration::from_mins(5);
 
+/// No group is looked at more often than this, whatever its policy says.
+const SHORTEST_INTERVAL: SignedDuration = SignedDuration::from_secs(1);
+
+/// What the documents say of the way from an alert to its receivers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Pipeline {
+    pub routes: Vec<Route>,
+    pub inhibitions: Vec<Inhibition>,
+    pub silences: Vec<Silence>,
+}
+
 /// The groups of all receivers.
 #[derive(Debug, Default)]
 pub struct Notify {
     policies: BTreeMap<ReceiverName, Arc<Policy>>,
+    /// The documents that the next three were made from.
+    pipeline: Pipeline,
+    routes: Routes,
+    inhibitions: Inhibitions,
+    silences: Silences,
+    /// Groups with members that an alert inhibits, by that alert.
+    inhibited: BTreeMap<Fingerprint, BTreeSet<GroupKey>>,
     cells: BTreeMap<ReceiverName, Cell>,
     groups: BTreeMap<GroupKey, Group>,
     /// Which group an alert is in at a receiver.
@@ -76,8 +112,9 @@ pub struct Notify {
 
 impl Notify {
     #[must_use]
-    pub fn new(policies: Vec<Policy>) -> Self {
+    pub fn new(policies: Vec<Policy>, pipeline: Pipeline) -> Self {
         let mut notify = Self::default();
+        notify.replace_pipeline(pipeline);
         notify.replace_policies(policies);
         notify
     }
@@ -104,6 +141,7 @@ impl Notify {
             .into_iter()
             .map(|policy| (policy.receiver.clone(), Arc::new(policy)))
             .collect();
+        self.routes.set_policies(&self.policies);
         self.reloaded = true;
     }
 
@@ -115,7 +153,9 @@ impl Notify {
             .told
             .receivers()
             .map(|(receiver, oldest)| later(oldest, self.repeat_interval(receiver)));
-        self.timers.next().into_iter().chain(forget).min()
+        let silence = self.silences.next_end();
+        let timers = self.timers.next();
+        timers.into_iter().chain(silence).chain(forget).min()
     }
 
     /// Alerts that nobody needs any more: resolved and told or not to be told, occurrences
@@ -128,6 +168,30 @@ impl Notify {
     /// The open groups, for metrics, dry-run and explain.
     pub fn groups(&self) -> impl Iterator<Item = &Group> {
         self.groups.values()
+    }
+
+    /// The receivers that the alert goes to now.
+    #[must_use]
+    pub fn receivers_of(&self, alert: &Alert) -> Vec<ReceiverName> {
+        let to = self.routes.destinations(alert).to;
+        to.into_iter().map(|(receiver, _)| receiver).collect()
+    }
+
+    /// All silences, with whether each was made while the bridge runs.
+    pub fn silences(&self) -> impl Iterator<Item = (&Silence, bool)> {
+        let all = self.silences.iter();
+        all.map(|silence| (silence, self.silences.is_made(&silence.name)))
+    }
+
+    /// The policy of the group's receiver, as the group's route changes it.
+    fn policy_of(&self, group: &Group) -> Option<Arc<Policy>> {
+        self.policy_at(group.receiver(), group.record.route.as_ref())
+    }
+
+    fn policy_at(&self, receiver: &ReceiverName, route: Option<&RouteName>) -> Option<Arc<Policy>> {
+        let own = self.policies.get(receiver)?;
+        let changed = route.and_then(|route| self.routes.policy(route, receiver));
+        Some(Arc::clone(changed.unwrap_or(own)))
     }
 
     fn repeat_interval(&self, receiver: &ReceiverName) -> SignedDuration {

@@ -6,6 +6,7 @@
 
 pub mod last_good;
 mod paths;
+mod pipeline;
 mod policy;
 pub mod reading;
 pub mod rights;
@@ -23,7 +24,7 @@ use crate::diagnostic::{Diagnostics, Source};
 use crate::engine::Setup;
 use crate::evaluate::{Compiled, RuleSet, compile};
 use crate::names::{ReceiverName, RuleName};
-use crate::notify::Policy;
+use crate::notify::{Pipeline, Policy};
 use crate::render::Format;
 pub use reading::Reading;
 use schemas::Schemas;
@@ -60,6 +61,7 @@ pub struct Loaded {
     pub configuration: Configuration,
     pub rules: Arc<RuleSet>,
     pub policies: Vec<Policy>,
+    pub pipeline: Pipeline,
     pub formats: BTreeMap<ReceiverName, Format>,
     pub schemas: Schemas,
     /// What types say against rules that run all the same; see [`Files::advisory`].
@@ -115,6 +117,8 @@ fn assemble_here(
     let templates = templates::compile(template_texts, &mut problems);
     let formats = view::formats(&configuration, &templates, &mut problems);
     let texts = view::texts(&configuration, &mut problems);
+    let pipeline = pipeline::of(&configuration, &mut problems);
+    let in_conditions = pipeline::reads(&pipeline);
     let receivers_of = |rule: &Rule| -> Vec<ReceiverName> {
         let receivers = configuration.receivers_of(rule).into_iter();
         receivers.map(|receiver| receiver.name.clone()).collect()
@@ -125,7 +129,9 @@ fn assemble_here(
             .iter()
             .filter_map(|name| formats.get(name)?.template());
         let own = texts.get(&rule.name).into_iter().flatten();
-        view::reads(rule, own.chain(of_receivers.map(|template| &**template)))
+        let mut reads = view::reads(rule, own.chain(of_receivers.map(|template| &**template)));
+        reads.object = reads.object.union(&in_conditions);
+        reads
     };
     let mut schemas = Schemas::read(&files.crds, &mut problems);
     schemas.add_served(&files.served, &configuration);
@@ -148,17 +154,22 @@ fn assemble_here(
     );
     let mut advice = Diagnostics::default();
     if files.advisory {
-        advice = mismatches.as_warnings().sorted();
+        advice = mismatches.as_warnings();
     } else {
         problems.extend(mismatches);
     }
     match rules {
         Ok(rules) if !problems.has_errors() => Ok(Loaded {
+            advice: {
+                // Nothing but warnings is left.
+                advice.extend(problems);
+                advice.sorted()
+            },
             rules: Arc::new(rules),
             policies: configuration.receivers.iter().map(policy::of).collect(),
             schemas,
-            advice,
             frozen: BTreeMap::new(),
+            pipeline,
             formats,
             configuration,
         }),
@@ -188,6 +199,7 @@ impl Loaded {
             rules: self.rules.clone(),
             policies: self.policies.clone(),
             frozen: self.frozen.clone(),
+            pipeline: self.pipeline.clone(),
             cluster: cluster.into(),
         }
     }

@@ -121,6 +121,7 @@ fn notification(cause: Cause, status: Status) -> Notification {
         count: 1,
         late: false,
         shadow: false,
+        routed: false,
         texts: Texts {
             summary: Some("{{object.metadata.name}} <failed> & is down".into()),
             ..Texts::default()

@@ -372,6 +372,7 @@ fn draw(
         count: 1,
         late: moment.late,
         shadow: rule.shadow,
+        routed: rule.routed,
         texts: rule.texts.clone(),
         view: Arc::new(rule.view_at(moment)),
     }

@@ -44,6 +44,40 @@ const RECEIVER: Names = Names {
     ],
 };
 
+const ROUTE: Names = Names {
+    kind: "Route",
+    singular: "route",
+    plural: "routes",
+    short: "bwroute",
+    description: "Which alerts go to which receivers, how grouped and when.",
+    columns: &[
+        ("Priority", "integer", ".spec.priority"),
+        ("Receivers", "string", ".spec.receivers"),
+    ],
+};
+
+const INHIBITION: Names = Names {
+    kind: "Inhibition",
+    singular: "inhibition",
+    plural: "inhibitions",
+    short: "bwinhibition",
+    description: "While one alert fires, nobody is told of certain others.",
+    columns: &[],
+};
+
+const SILENCE: Names = Names {
+    kind: "Silence",
+    singular: "silence",
+    plural: "silences",
+    short: "bwsilence",
+    description: "For some time nobody is told of certain alerts.",
+    columns: &[
+        ("Until", "date", ".spec.endsAt"),
+        ("Comment", "string", ".spec.comment"),
+        ("By", "string", ".spec.createdBy"),
+    ],
+};
+
 /// A manifest of one kind, and the name of the file that it is kept in.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Crd {
@@ -55,12 +89,18 @@ pub struct Crd {
 /// The manifests of all kinds that this version reads from the cluster.
 #[must_use]
 pub fn crds() -> Vec<Crd> {
-    [(&RULE, Kind::Rule), (&RECEIVER, Kind::Receiver)]
-        .map(|(names, kind)| Crd {
-            file: format!("{}.yaml", names.singular),
-            manifest: manifest(names, &schema::public(load::spec_schema(kind))),
-        })
-        .into()
+    [
+        (&RULE, Kind::Rule),
+        (&RECEIVER, Kind::Receiver),
+        (&ROUTE, Kind::Route),
+        (&INHIBITION, Kind::Inhibition),
+        (&SILENCE, Kind::Silence),
+    ]
+    .map(|(names, kind)| Crd {
+        file: format!("{}.yaml", names.singular),
+        manifest: manifest(names, &schema::public(load::spec_schema(kind))),
+    })
+    .into()
 }
 
 impl Crd {

@@ -15,6 +15,9 @@ pub(super) enum Kind {
     Rule,
     Receiver,
     RuleTest,
+    Route,
+    Inhibition,
+    Silence,
 }
 
 impl Kind {
@@ -23,6 +26,9 @@ impl Kind {
             Self::Rule => "rule",
             Self::Receiver => "receiver",
             Self::RuleTest => "test",
+            Self::Route => "route",
+            Self::Inhibition => "inhibition",
+            Self::Silence => "silence",
         }
     }
 }
@@ -131,15 +137,10 @@ impl Reader<'_> {
             "Receiver" => Some(Kind::Receiver),
             // Tests lie beside the rules that they test; whoever runs the rules passes over them.
             "RuleTest" if self.tests => Some(Kind::RuleTest),
+            "Route" => Some(Kind::Route),
+            "Inhibition" => Some(Kind::Inhibition),
+            "Silence" => Some(Kind::Silence),
             "RuleTest" => None,
-            "Route" | "Silence" | "Inhibition" => {
-                let diagnostic =
-                    Diagnostic::error(format!("kind `{kind}` is not supported in this version"));
-                self.refuse(
-                    &["kind"],
-                    diagnostic.help("take the document out of the rules path"),
-                )
-            }
             _ => {
                 let diagnostic = Diagnostic::error(format!("there is no kind `{kind}` in {GROUP}"));
                 self.refuse(&["kind"], diagnostic.help(did_you_mean(&kind, KINDS)))

@@ -15,14 +15,17 @@ use super::nearest::did_you_mean;
 use super::node::Node;
 use super::receiver::manifest::Manifest;
 use super::{
-    Configuration, LoadOptions, Receiver, ReceiverSpec, Rule, RuleSpec, RuleTest, RuleTestSpec,
-    params, schema, shape,
+    Configuration, Inhibition, InhibitionSpec, LoadOptions, Receiver, ReceiverSpec, Route,
+    RouteSpec, Rule, RuleSpec, RuleTest, RuleTestSpec, Silence, SilenceSpec, params, schema, shape,
 };
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
 
 static RULE: LazyLock<Json> = LazyLock::new(schema::structural::<RuleSpec>);
 static RECEIVER: LazyLock<Json> = LazyLock::new(schema::structural::<Manifest>);
 static RULE_TEST: LazyLock<Json> = LazyLock::new(schema::structural::<RuleTestSpec>);
+static ROUTE: LazyLock<Json> = LazyLock::new(schema::structural::<RouteSpec>);
+static INHIBITION: LazyLock<Json> = LazyLock::new(schema::structural::<InhibitionSpec>);
+static SILENCE: LazyLock<Json> = LazyLock::new(schema::structural::<SilenceSpec>);
 
 /// The structural schema of a kind's `spec`.
 pub(super) fn spec_schema(kind: Kind) -> &'static Json {
@@ -30,6 +33,9 @@ pub(super) fn spec_schema(kind: Kind) -> &'static Json {
         Kind::Rule => &RULE,
         Kind::Receiver => &RECEIVER,
         Kind::RuleTest => &RULE_TEST,
+        Kind::Route => &ROUTE,
+        Kind::Inhibition => &INHIBITION,
+        Kind::Silence => &SILENCE,
     }
 }
 
@@ -46,39 +52,88 @@ pub(super) fn load(
     options: &LoadOptions,
     diagnostics: &mut Diagnostics,
 ) -> Configuration {
-    let mut rules = Vec::new();
-    let mut receivers = Vec::new();
-    let mut tests = Vec::new();
+    let mut all = Documents::default();
     for source in sources {
         if source.text().trim().is_empty() {
             diagnostics.push(Diagnostic::error(format!("{} is empty", source.name())));
         }
         for document in documents::read(source, diagnostics) {
-            let Some(envelope) = envelope::read(&document, options, diagnostics) else {
-                continue;
-            };
-            match envelope.kind {
-                Kind::Rule => rules.push(load_rule(document, envelope, diagnostics)),
-                Kind::Receiver => {
-                    receivers.push(load_receiver(document, envelope, diagnostics));
-                }
-                Kind::RuleTest => tests.push(load_test(document, envelope, diagnostics)),
+            if let Some(envelope) = envelope::read(&document, options, diagnostics) {
+                all.take(document, envelope, diagnostics);
             }
         }
     }
-    if rules.is_empty() && !diagnostics.has_errors() {
+    if all.rules.is_empty() && !diagnostics.has_errors() {
         diagnostics.push(no_rules(sources));
     }
-    check_together(&mut rules, &receivers, options, diagnostics);
-    check::names_are_unique(tests.iter().map(|test| &test.envelope), diagnostics);
-    Configuration {
-        rules: rules.into_iter().filter_map(|rule| rule.read).collect(),
-        receivers: receivers
-            .into_iter()
-            .filter_map(|receiver| receiver.read)
-            .collect(),
-        tests: tests.into_iter().filter_map(|test| test.read).collect(),
+    check_together(&mut all, options, diagnostics);
+    let configuration = Configuration {
+        rules: read(all.rules),
+        receivers: read(all.receivers),
+        routes: read(all.routes),
+        inhibitions: read(all.inhibitions),
+        silences: read(all.silences),
+        tests: read(all.tests),
+    };
+    diagnostics.extend(check::route::unreached(&configuration));
+    configuration
+}
+
+/// All documents, by kind.
+#[derive(Default)]
+struct Documents {
+    rules: Vec<Loaded<Rule>>,
+    receivers: Vec<Loaded<Receiver>>,
+    routes: Vec<Loaded<Route>>,
+    inhibitions: Vec<Loaded<Inhibition>>,
+    silences: Vec<Loaded<Silence>>,
+    tests: Vec<Loaded<RuleTest>>,
+}
+
+impl Documents {
+    fn take(&mut self, document: Document, envelope: Envelope, diagnostics: &mut Diagnostics) {
+        match envelope.kind {
+            Kind::Rule => self.rules.push(load_rule(document, envelope, diagnostics)),
+            Kind::Receiver => {
+                let receiver = load_receiver(document, envelope, diagnostics);
+                self.receivers.push(receiver);
+            }
+            Kind::Route => self
+                .routes
+                .push(load_route(document, envelope, diagnostics)),
+            Kind::Inhibition => {
+                let inhibition = load_inhibition(document, envelope, diagnostics);
+                self.inhibitions.push(inhibition);
+            }
+            Kind::Silence => {
+                let silence = load_silence(document, envelope, diagnostics);
+                self.silences.push(silence);
+            }
+            Kind::RuleTest => self.tests.push(load_test(document, envelope, diagnostics)),
+        }
     }
+
+    fn envelopes(&self) -> impl Iterator<Item = &Envelope> {
+        let rules = self.rules.iter().map(|rule| &rule.envelope);
+        let receivers = self.receivers.iter().map(|receiver| &receiver.envelope);
+        let routes = self.routes.iter().map(|route| &route.envelope);
+        let inhibitions = self
+            .inhibitions
+            .iter()
+            .map(|inhibition| &inhibition.envelope);
+        let silences = self.silences.iter().map(|silence| &silence.envelope);
+        let tests = self.tests.iter().map(|test| &test.envelope);
+        rules
+            .chain(receivers)
+            .chain(routes)
+            .chain(inhibitions)
+            .chain(silences)
+            .chain(tests)
+    }
+}
+
+fn read<T>(loaded: Vec<Loaded<T>>) -> Vec<T> {
+    loaded.into_iter().filter_map(|one| one.read).collect()
 }
 
 fn no_rules(sources: &[Arc<Source>]) -> Diagnostic {
@@ -154,6 +209,69 @@ fn load_test(
     }
 }
 
+fn load_route(
+    document: Document,
+    envelope: Envelope,
+    diagnostics: &mut Diagnostics,
+) -> Loaded<Route> {
+    check::route::check(&document, diagnostics);
+    let read = read_spec::<RouteSpec>(&document, Kind::Route, diagnostics).map(|spec| Route {
+        name: envelope.full_name().into(),
+        namespace: envelope.namespace.clone(),
+        spec,
+        place: envelope.place.clone(),
+    });
+    Loaded {
+        document,
+        envelope,
+        read,
+    }
+}
+
+fn load_inhibition(
+    document: Document,
+    envelope: Envelope,
+    diagnostics: &mut Diagnostics,
+) -> Loaded<Inhibition> {
+    let read = read_spec::<InhibitionSpec>(&document, Kind::Inhibition, diagnostics);
+    if let Some(spec) = &read {
+        check::mutes::inhibition(spec, &document, diagnostics);
+    }
+    let read = read.map(|spec| Inhibition {
+        name: envelope.full_name().into(),
+        namespace: envelope.namespace.clone(),
+        spec,
+        place: envelope.place.clone(),
+    });
+    Loaded {
+        document,
+        envelope,
+        read,
+    }
+}
+
+fn load_silence(
+    document: Document,
+    envelope: Envelope,
+    diagnostics: &mut Diagnostics,
+) -> Loaded<Silence> {
+    let read = read_spec::<SilenceSpec>(&document, Kind::Silence, diagnostics);
+    if let Some(spec) = &read {
+        check::mutes::silence(spec, &document, diagnostics);
+    }
+    let read = read.map(|spec| Silence {
+        name: envelope.full_name().into(),
+        namespace: envelope.namespace.clone(),
+        spec,
+        place: envelope.place.clone(),
+    });
+    Loaded {
+        document,
+        envelope,
+        read,
+    }
+}
+
 /// The `spec` of a document: first all that is wrong with its shape; then, if nothing is, as its type.
 fn read_spec<T: serde::de::DeserializeOwned>(
     document: &Document,
@@ -181,18 +299,22 @@ fn read_spec<T: serde::de::DeserializeOwned>(
 }
 
 /// What only all documents together show.
-fn check_together(
-    rules: &mut [Loaded<Rule>],
-    receivers: &[Loaded<Receiver>],
-    options: &LoadOptions,
-    diagnostics: &mut Diagnostics,
-) {
-    let rule_envelopes = rules.iter().map(|rule| &rule.envelope);
-    check::names_are_unique(
-        rule_envelopes.chain(receivers.iter().map(|receiver| &receiver.envelope)),
-        diagnostics,
-    );
+fn check_together(documents: &mut Documents, options: &LoadOptions, diagnostics: &mut Diagnostics) {
+    check::names_are_unique(documents.envelopes(), diagnostics);
     let all = !diagnostics.has_errors();
+    let receivers = &documents.receivers;
+    for route in &documents.routes {
+        for node in route.document.items_of("receivers") {
+            check_notify(
+                &route.document,
+                &route.envelope,
+                node,
+                receivers,
+                diagnostics,
+            );
+        }
+    }
+    let rules = &mut documents.rules;
     let mut read: Vec<_> = rules
         .iter_mut()
         .filter_map(|rule| rule.read.as_mut())
@@ -216,7 +338,7 @@ fn check_together(
 
 fn check_notify(
     document: &Document,
-    rule: &Envelope,
+    notifier: &Envelope,
     node: &Node,
     receivers: &[Loaded<Receiver>],
     diagnostics: &mut Diagnostics,
@@ -225,7 +347,7 @@ fn check_notify(
     // Of a receiver that could not be read it is not known whether it is shared.
     let may_notify = |receiver: &Loaded<Receiver>| {
         let shared = receiver.read.as_ref().is_none_or(|read| read.spec.shared);
-        receiver.envelope.namespace == rule.namespace
+        receiver.envelope.namespace == notifier.namespace
             || receiver.envelope.namespace.is_none() && shared
     };
     let visible = || receivers.iter().filter(|receiver| may_notify(receiver));

@@ -7,10 +7,12 @@ use serde_json::Value as Json;
 
 use super::documents::Document;
 use super::duration;
+use super::matchers::Matchers;
 use super::nearest::{did_you_mean, listed};
 use super::node::{Node, Value};
 use super::rule::Hold;
 use super::schema::{CREDENTIAL, FORM};
+use super::times;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 
 const WHERE_SECRETS_ARE: &str = "say where the secret is kept: `{env: NAME}`, `{file: PATH}` or \
@@ -60,7 +62,9 @@ impl Shape<'_> {
             (Some("integer"), Value::Number(number)) => {
                 self.check_integer(name, node, number, schema);
             }
-            (Some("string"), Value::Number(number)) if schema[FORM].is_string() => {
+            (Some("string"), Value::Number(number))
+                if schema[FORM] == "duration" || schema[FORM] == "hold" =>
+            {
                 let message = format!("`{name}`: {number} has no unit");
                 self.push(
                     node,
@@ -144,7 +148,16 @@ impl Shape<'_> {
                 .err()
                 .map(|error| format!("`{text}` is not a duration: {error}")),
             Some("hold") => text.parse::<Hold>().err().map(|error| error.to_string()),
-            _ => None,
+            Some("matcher") => text
+                .parse::<Matchers>()
+                .err()
+                .map(|error| format!("`{text}` is no matcher: {error}")),
+            Some("moment") => text
+                .parse::<jiff::Timestamp>()
+                .err()
+                .map(|_| format!("`{text}` is no moment; write it as `2026-11-30T18:00:00Z`")),
+            Some(form) => times::check(form, text).err(),
+            None => None,
         };
         if let Some(problem) = problem {
             self.push(node, Diagnostic::error(format!("`{name}`: {problem}")));

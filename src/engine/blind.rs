@@ -140,6 +140,7 @@ impl Engine {
             count: 1,
             late: false,
             shadow: rule.shadow,
+            routed: rule.routed,
             texts: Texts {
                 summary: Some(summary.into()),
                 ..Texts::default()

@@ -96,6 +96,7 @@ impl Engine {
             rules,
             policies,
             frozen,
+            pipeline,
             cluster,
         } = setup;
         let before = std::mem::replace(&mut self.rules, rules);
@@ -112,6 +113,7 @@ impl Engine {
         self.receivers = policies.iter().map(|it| it.receiver.clone()).collect();
         self.outbox.set_policies(&policies);
         self.notify.set_policies(self.now, policies);
+        self.notify.set_pipeline(self.now, pipeline, effects);
 
         self.freeze(frozen, effects);
         let alerts: Vec<Arc<Alert>> = self.alerts.iter().cloned().collect();

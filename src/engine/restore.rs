@@ -12,7 +12,7 @@ use crate::cel::PathSet;
 use crate::evaluate::RuleSet;
 use crate::journal::{Key, Record};
 use crate::names::{Fingerprint, RuleName, Uid};
-use crate::notify::Notify;
+use crate::notify::{Kept, Notify};
 use crate::outbox::Outbox;
 use crate::planted::{self, Bug};
 use crate::transition::{EventSeen, Events, ObjectSeen};
@@ -26,6 +26,7 @@ impl Engine {
             rules,
             policies,
             frozen,
+            pipeline,
             cluster,
         } = setup;
         let numbers = numbers(&rules);
@@ -39,14 +40,7 @@ impl Engine {
         let unread = events.forget_others(&scopes);
         let alerts = stored.alerts(now, &rules);
         let untold = untold(&alerts);
-        let notify = Notify::restore(
-            now,
-            policies.clone(),
-            stored.groups,
-            stored.members,
-            stored.limits,
-            &untold,
-        );
+        let notify = Notify::restore(now, policies.clone(), pipeline, stored.notify, &untold);
         let outbox = Outbox::restore(now, &policies, stored.waiting);
         let mut engine = Self {
             now,
@@ -150,13 +144,7 @@ struct Stored {
     objects: Vec<(Key, ObjectSeen)>,
     events: HashMap<Uid, EventSeen>,
     alerts: Vec<Arc<Alert>>,
-    groups: Vec<(crate::names::GroupKey, crate::notify::GroupRecord)>,
-    members: Vec<(
-        crate::names::ReceiverName,
-        Fingerprint,
-        crate::notify::MemberRecord,
-    )>,
-    limits: Vec<(crate::names::ReceiverName, crate::notify::LimitRecord)>,
+    notify: Kept,
     waiting: Vec<crate::outbox::Waiting>,
 }
 
@@ -172,11 +160,14 @@ impl Stored {
                 self.events.insert(uid, seen);
             }
             (Key::Alert(_), Record::Alert(alert)) => self.alerts.push(alert),
-            (Key::Group(key), Record::Group(group)) => self.groups.push((key, group)),
+            (Key::Group(key), Record::Group(group)) => self.notify.groups.push((key, group)),
             (Key::Member(receiver, alert), Record::Member(member)) => {
-                self.members.push((receiver, alert, member));
+                self.notify.members.push((receiver, alert, member));
             }
-            (Key::Limit(receiver), Record::Limit(limit)) => self.limits.push((receiver, limit)),
+            (Key::Limit(receiver), Record::Limit(limit)) => {
+                self.notify.limits.push((receiver, limit));
+            }
+            (Key::Silence(_), Record::Silence(silence)) => self.notify.silences.push(silence),
             (Key::Outbox(..), Record::Outbox(waiting)) => self.waiting.push(waiting),
             _ => {}
         }

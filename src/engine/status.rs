@@ -6,6 +6,7 @@ use super::Engine;
 use crate::alert::{Alert, State};
 use crate::evaluate::Verdict;
 use crate::names::{ObjectRef, ReceiverName, RuleName, SourceKey};
+use crate::notify::Silence;
 use crate::transition::object_ref;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -104,6 +105,17 @@ impl Engine {
                 .map(|stream| stream.objects.retained_bytes())
                 .sum(),
         }
+    }
+
+    /// The receivers that an alert goes to now.
+    #[must_use]
+    pub fn receivers_of(&self, alert: &Alert) -> Vec<ReceiverName> {
+        self.notify.receivers_of(alert)
+    }
+
+    /// All silences, with whether each was made while the bridge runs.
+    pub fn silences(&self) -> impl Iterator<Item = (&Silence, bool)> {
+        self.notify.silences()
     }
 
     /// Pending, firing, and resolved ones that somebody has not been told of.

@@ -208,6 +208,7 @@ impl<'a> Compiler<'a> {
             on_delete: spec.on_delete,
             on_startup: spec.on_startup,
             shadow: spec.shadow,
+            routed: spec.notify.is_empty(),
             formerly: formerly(self.document),
             params: params(spec),
             texts: texts(spec),

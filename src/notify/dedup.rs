@@ -18,6 +18,8 @@ pub(crate) struct Standing {
     pub firing: usize,
     /// Told as firing, and resolved since.
     pub resolved: usize,
+    /// Told as firing, and not part of what can be told now or was told last.
+    pub heard_before: usize,
     /// When the group's last notification was decided.
     pub notified_at: Option<Timestamp>,
     pub digest: bool,
@@ -25,7 +27,7 @@ pub(crate) struct Standing {
 
 /// Why the group should be told of now, if it should.
 pub(crate) fn needs_update(group: Standing, policy: &Policy, now: Timestamp) -> Option<Cause> {
-    let told = group.firing + group.resolved;
+    let told = group.firing + group.resolved + group.heard_before;
     if group.untold > 0 {
         return Some(match (group.digest, told) {
             (true, _) => Cause::Digest,
@@ -60,6 +62,7 @@ mod tests {
             resolved,
             notified_at,
             digest,
+            heard_before: 0,
         };
         needs_update(group, &policy("chat"), at(now))
     }

@@ -33,6 +33,8 @@ pub(crate) fn policy(receiver: &str) -> Policy {
         max_in_flight: 1,
         give_up_after: SignedDuration::from_hours(24),
         heartbeat: None,
+        route: None,
+        times: Times::default(),
     }
 }
 
@@ -66,6 +68,7 @@ pub(crate) fn alert(rule: &str, name: &str, since: i64) -> Alert {
         count: 1,
         late: false,
         shadow: false,
+        routed: false,
         texts: Texts::default(),
         view: Arc::new(Json::Null),
     }

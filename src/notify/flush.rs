@@ -34,6 +34,7 @@ impl Notify {
                 self.alert(now, &alert, effects);
             }
         }
+        self.end_silences(now, effects);
         self.retell(now, effects);
         self.unblock(held);
         let mut due = Vec::new();
@@ -79,7 +80,8 @@ impl Notify {
         for receiver in receivers {
             let interval = self.repeat_interval(&receiver);
             while let Some((fingerprint, again)) = self.told.pop_due(&receiver, interval, now) {
-                match (again, self.policies.get(&receiver).cloned()) {
+                let policy = again.as_ref().and_then(|it| self.policy_for(it, &receiver));
+                match (again, policy) {
                     (Some(alert), Some(policy)) => self.join(now, &policy, &alert, effects),
                     (Some(alert), None) => {
                         let about = about(&alert, Some(&receiver), None);
@@ -90,6 +92,13 @@ impl Notify {
                 }
             }
         }
+    }
+
+    /// The policy by which the receiver is told of the alert.
+    fn policy_for(&self, alert: &Alert, receiver: &ReceiverName) -> Option<Arc<Policy>> {
+        let to = self.routes.destinations(alert).to;
+        let found = to.into_iter().find(|(name, _)| name == receiver);
+        self.policy_at(receiver, found.and_then(|(_, route)| route).as_ref())
     }
 
     /// An occurrence is over for this receiver.
@@ -117,7 +126,7 @@ impl Notify {
             return;
         }
         let told = due.len();
-        let next = match self.policies.get(group.receiver()).cloned() {
+        let next = match self.policy_of(&group) {
             None if group.kind() == GroupKind::Heartbeat => {
                 effects.remove(Key::Group(group.key));
                 return;
@@ -134,7 +143,10 @@ impl Notify {
                 due.push(group.notification(now, Cause::Heartbeat, [].iter(), [].iter()));
                 heartbeat::next(group.flush_at(), period, now)
             }
+            Some(policy) if policy.times.mute(now) => self.shut(now, &mut group, &policy, effects),
             Some(policy) => {
+                group.shut.clear();
+                self.mute(now, &mut group, effects);
                 due.extend(self.tell_states(now, &mut group, &policy, effects));
                 due.extend(self.tell_occurrences(now, &mut group, effects));
                 group.record.flushed_at.get_or_insert(now);
@@ -203,8 +215,10 @@ impl Notify {
     ) {
         if told.is_some() {
             for alert in std::mem::take(&mut group.untold) {
+                group.left_out.remove(&alert);
                 put_member(group, alert, Heard::Firing, effects);
             }
+            group.leave_out_muted(effects);
         }
         let over = match group.kind() {
             GroupKind::Digest => group.standing().firing + group.untold.len() == 0,
@@ -224,7 +238,7 @@ impl Notify {
     }
 
     /// Takes an alert out of its group for good.
-    fn leave(
+    pub(super) fn leave(
         &mut self,
         group: &mut Group,
         fingerprint: Fingerprint,
@@ -306,7 +320,8 @@ impl Notify {
 
 /// Whether nothing that fires was told of the group.
 fn opens(group: &Group) -> bool {
-    group.standing().firing + group.resolved.len() == 0
+    let standing = group.standing();
+    standing.firing + standing.resolved + standing.heard_before == 0
 }
 
 /// What the group says about its states: all that fire, and those newly resolved. A digest
@@ -324,6 +339,7 @@ fn state_notification(
         .keys()
         .filter(not_firing)
         .filter(|one| with_occurred || !group.occurred.contains(one))
+        .filter(|one| !group.muted.contains_key(one))
         .copied()
         .collect();
     let tells_resolved =

@@ -12,12 +12,13 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::dedup::Standing;
-use super::digest;
+use super::mute::Mute;
 use super::notification::{Cause, MAX_ALERTS, Notification, Status};
 use super::policy::{GroupBy, Policy};
 use super::timers::{Rank, later, tick};
+use super::{SHORTEST_INTERVAL, digest};
 use crate::alert::{Alert, Nature, State};
-use crate::names::{Fingerprint, GroupKey, Labels, NotificationId, ReceiverName};
+use crate::names::{Fingerprint, GroupKey, Labels, NotificationId, ReceiverName, RouteName};
 
 /// What holds a group together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +37,9 @@ pub enum GroupKind {
 pub struct GroupRecord {
     pub kind: GroupKind,
     pub receiver: ReceiverName,
+    /// The route that brings its alerts, and its times.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route: Option<RouteName>,
     pub labels: Labels,
     /// How many notifications this group has had: the next one's part of the idempotency key.
     pub sequence: u64,
@@ -60,6 +64,8 @@ pub struct MemberRecord {
 pub enum Heard {
     Nothing,
     Firing,
+    /// That it fires; but its group was told of without it since, while it was muted.
+    LeftOut,
     /// That it occurred this many times. It has left its group and is remembered so that the
     /// next count waits for `repeatInterval`.
     Occurred {
@@ -80,6 +86,12 @@ pub struct Group {
     pub(crate) occurred: BTreeSet<Fingerprint>,
     /// Members that were told as firing and have resolved since.
     pub(crate) resolved: BTreeSet<Fingerprint>,
+    /// Members that fire and may not be told now; in none of the sets above.
+    pub(crate) muted: BTreeMap<Fingerprint, Mute>,
+    /// Members that were told, and then the group without them.
+    pub(crate) left_out: BTreeSet<Fingerprint>,
+    /// Members of which it was said that they wait for the route's hours.
+    pub(crate) shut: BTreeSet<Fingerprint>,
     /// The member whose rule may not act, while the group waits for that rule.
     pub(crate) blocked_by: Option<Fingerprint>,
 }
@@ -95,9 +107,6 @@ pub(crate) enum Change {
     Nothing,
 }
 
-/// No group is looked at more often than this, whatever its policy says.
-const SHORTEST_INTERVAL: SignedDuration = SignedDuration::from_secs(1);
-
 impl Group {
     pub(crate) fn new(key: GroupKey, record: GroupRecord) -> Self {
         Self {
@@ -107,6 +116,9 @@ impl Group {
             untold: BTreeSet::new(),
             occurred: BTreeSet::new(),
             resolved: BTreeSet::new(),
+            muted: BTreeMap::new(),
+            left_out: BTreeSet::new(),
+            shut: BTreeSet::new(),
             blocked_by: None,
         }
     }
@@ -122,6 +134,7 @@ impl Group {
         let record = GroupRecord {
             kind,
             receiver,
+            route: None,
             labels,
             sequence: 0,
             flush_at,
@@ -173,8 +186,15 @@ impl Group {
             self.occurred.insert(fingerprint);
         } else if heard == Heard::Nothing {
             self.untold.insert(fingerprint);
-        } else if alert.state == State::Resolved {
-            self.resolved.insert(fingerprint);
+        } else {
+            if heard == Heard::LeftOut {
+                self.left_out.insert(fingerprint);
+            }
+            if alert.state == State::Resolved {
+                self.resolved.insert(fingerprint);
+            } else if heard == Heard::LeftOut {
+                self.untold.insert(fingerprint);
+            }
         }
     }
 
@@ -183,6 +203,9 @@ impl Group {
         self.untold.remove(&fingerprint);
         self.occurred.remove(&fingerprint);
         self.resolved.remove(&fingerprint);
+        self.muted.remove(&fingerprint);
+        self.left_out.remove(&fingerprint);
+        self.shut.remove(&fingerprint);
         self.members.remove(&fingerprint)
     }
 
@@ -191,13 +214,23 @@ impl Group {
         let fingerprint = alert.fingerprint;
         self.members.insert(fingerprint, Arc::clone(alert));
         if alert.nature == Nature::Occurrence || alert.state != State::Resolved {
-            self.resolved.remove(&fingerprint);
+            if self.resolved.remove(&fingerprint) && self.left_out.contains(&fingerprint) {
+                self.untold.insert(fingerprint);
+                return Change::News;
+            }
             return Change::Nothing;
         }
-        if self.untold.contains(&fingerprint) {
+        let muted_unheard = self
+            .muted
+            .get(&fingerprint)
+            .map(|it| it.heard == Heard::Nothing);
+        let untold = self.untold.contains(&fingerprint) && !self.left_out.contains(&fingerprint);
+        if untold || muted_unheard == Some(true) {
             self.take(fingerprint);
             return Change::Withdrawn;
         }
+        self.untold.remove(&fingerprint);
+        self.muted.remove(&fingerprint);
         if self.resolved.insert(fingerprint) {
             Change::News
         } else {
@@ -206,11 +239,13 @@ impl Group {
     }
 
     pub(crate) fn standing(&self) -> Standing {
-        let not_firing = self.untold.len() + self.occurred.len() + self.resolved.len();
+        let not_told = self.untold.len() + self.muted.len();
+        let not_firing = not_told + self.occurred.len() + self.resolved.len();
         Standing {
             untold: self.untold.len(),
             firing: self.members.len() - not_firing,
             resolved: self.resolved.len(),
+            heard_before: self.heard_before(),
             notified_at: self.record.notified_at,
             digest: self.record.kind == GroupKind::Digest,
         }
@@ -232,13 +267,17 @@ impl Group {
         if standing.untold > 0 || !self.occurred.is_empty() || resolves {
             return tick(flushed_at, interval, now);
         }
+        let unmuted = tick(flushed_at, interval, self.unmuted_at().max(just_after(now)));
+        if standing.firing == 0 && !self.muted.is_empty() {
+            return unmuted;
+        }
         let quiet_until = match self.record.notified_at {
             Some(notified_at) if standing.firing > 0 => later(notified_at, policy.repeat_interval),
             _ => flushed_at,
         };
         let next = tick(flushed_at, interval, quiet_until);
         if next > now {
-            next
+            next.min(unmuted)
         } else {
             tick(flushed_at, interval, just_after(now))
         }
@@ -323,7 +362,10 @@ pub(crate) fn group_of(policy: &Policy, alert: &Alert) -> (GroupKey, Labels) {
             .map(|(name, value)| (Arc::clone(name), Arc::clone(value)))
             .collect(),
     };
-    let mut key = format!("{}{{", policy.receiver);
+    let mut key = match &policy.route {
+        Some(route) => format!("{}@{route}{{", policy.receiver),
+        None => format!("{}{{", policy.receiver),
+    };
     for (place, (name, value)) in labels.iter().enumerate() {
         let comma = if place == 0 { "" } else { "," };
         // Writing to a string cannot fail.

@@ -1,6 +1,6 @@
 //! An alert comes in: it joins its groups, changes in them, or leaves them unheard.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -12,7 +12,7 @@ use crate::alert::{Alert, Nature, State};
 use crate::decision::Reason;
 use crate::engine::Effects;
 use crate::journal::Key;
-use crate::names::ReceiverName;
+use crate::names::{ReceiverName, RouteName};
 use crate::planted::{self, Bug};
 
 impl Notify {
@@ -22,24 +22,33 @@ impl Notify {
         if alert.state == State::Pending {
             return;
         }
+        if self.inhibitions.notice(alert) {
+            self.set_free(now, alert.fingerprint, effects);
+        }
         self.released.remove(&alert.fingerprint);
         let speaks = alert.nature == Nature::Occurrence || alert.state == State::Firing;
-        let mut receivers: BTreeSet<ReceiverName> = alert.receivers.iter().cloned().collect();
-        receivers.extend(
-            self.groups_of(alert.fingerprint)
-                .map(|(receiver, _)| receiver.clone()),
-        );
+        let found = self.routes.destinations(alert);
+        for why in found.complaints.into_iter().filter(|_| speaks) {
+            effects.decide(now, Reason::Unknown(why), about(alert, None, None));
+        }
+        let nowhere = found.to.is_empty();
+        let mut receivers: BTreeMap<ReceiverName, Option<RouteName>> =
+            found.to.into_iter().collect();
+        let known: Vec<_> = self.groups_of(alert.fingerprint).collect();
+        for (receiver, _) in known {
+            receivers.entry(receiver.clone()).or_default();
+        }
         let mut refused = Vec::new();
-        for receiver in receivers {
+        for (receiver, route) in receivers {
             if self.update(now, &receiver, alert, effects) || !speaks {
                 continue;
             }
-            match self.policies.get(&receiver).cloned() {
+            match self.policy_at(&receiver, route.as_ref()) {
                 Some(policy) if !alert.shadow => self.join(now, &policy, alert, effects),
                 _ => refused.push(Some(receiver)),
             }
         }
-        if speaks && alert.receivers.is_empty() {
+        if speaks && nowhere {
             refused.push(None);
         }
         self.note_unheard(now, alert, &refused, effects);
@@ -126,7 +135,9 @@ impl Notify {
         let mut group = self.groups.remove(&key).unwrap_or_else(|| {
             // Far in the future, so that the first alert brings it forward to its wait.
             let never = Timestamp::MAX;
-            Group::open(key, GroupKind::Labels, receiver.clone(), labels, never)
+            let mut group = Group::open(key, GroupKind::Labels, receiver.clone(), labels, never);
+            group.record.route.clone_from(&policy.route);
+            group
         });
         group.insert(alert, Heard::Nothing);
         put_member(&group, alert.fingerprint, Heard::Nothing, effects);
@@ -151,10 +162,10 @@ impl Notify {
 
     /// There may be news in the group: it is told at the next tick, if that was not so already.
     fn bring_forward(&mut self, now: Timestamp, group: &mut Group, effects: &mut Effects) {
-        let Some(policy) = self.policies.get(group.receiver()) else {
+        let Some(policy) = self.policy_of(group) else {
             return;
         };
-        let next = self.next_flush(group, policy, now);
+        let next = self.next_flush(group, &policy, now);
         if next < group.flush_at() {
             self.schedule(group, next);
             put_group(group, effects);

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 
-use crate::names::ReceiverName;
+use super::times::Times;
+use crate::names::{ReceiverName, RouteName};
 
 /// What the core knows of a receiver: everything but where it is and how it is spoken to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Policy {
     pub receiver: ReceiverName,
     pub group_by: GroupBy,
@@ -24,6 +25,9 @@ pub struct Policy {
     /// For how long a notification is tried.
     pub give_up_after: SignedDuration,
     pub heartbeat: Option<SignedDuration>,
+    /// The route that changed it for its own groups, and when those may be told.
+    pub route: Option<RouteName>,
+    pub times: Times,
 }
 
 /// Which labels make a group.

@@ -8,9 +8,19 @@ use jiff::Timestamp;
 use super::group::{Group, GroupKind, GroupRecord, Heard, MemberRecord};
 use super::limit::{Cell, LimitRecord};
 use super::policy::Policy;
-use super::{Notify, later};
+use super::{Notify, Pipeline, Silence, later};
 use crate::alert::{Alert, Nature, State};
 use crate::names::{Fingerprint, GroupKey, ReceiverName};
+
+/// The records of this stage.
+#[derive(Clone, Debug, Default)]
+pub struct Kept {
+    pub groups: Vec<(GroupKey, GroupRecord)>,
+    pub members: Vec<(ReceiverName, Fingerprint, MemberRecord)>,
+    pub limits: Vec<(ReceiverName, LimitRecord)>,
+    /// Those that were made while the bridge ran.
+    pub silences: Vec<Silence>,
+}
 
 impl Notify {
     /// Goes on where the records stop. A moment in them that lies after `now` (the clock went
@@ -20,13 +30,16 @@ impl Notify {
     pub fn restore(
         now: Timestamp,
         policies: Vec<Policy>,
-        groups: Vec<(GroupKey, GroupRecord)>,
-        members: Vec<(ReceiverName, Fingerprint, MemberRecord)>,
-        limits: Vec<(ReceiverName, LimitRecord)>,
+        pipeline: Pipeline,
+        kept: Kept,
         alerts: &BTreeMap<Fingerprint, Arc<Alert>>,
     ) -> Self {
-        let mut notify = Self::new(policies);
-        for (key, mut record) in groups {
+        let mut notify = Self::new(policies, pipeline);
+        notify.silences.restore(kept.silences);
+        for alert in alerts.values() {
+            notify.inhibitions.notice(alert);
+        }
+        for (key, mut record) in kept.groups {
             record.flushed_at = record.flushed_at.map(|at| at.min(now));
             record.notified_at = record.notified_at.map(|at| at.min(now));
             let group = Group::new(key, record);
@@ -35,12 +48,12 @@ impl Notify {
                 .set(group.flush_at(), group.rank(), group.key.clone());
             notify.groups.insert(group.key.clone(), group);
         }
-        for (receiver, fingerprint, record) in members {
+        for (receiver, fingerprint, record) in kept.members {
             if let Some(alert) = alerts.get(&fingerprint) {
                 notify.restore_member(now, receiver, alert, &record);
             }
         }
-        for (receiver, record) in limits {
+        for (receiver, record) in kept.limits {
             notify.restore_cell(&receiver, record, now);
         }
         for alert in alerts.values() {
@@ -73,7 +86,8 @@ impl Notify {
     fn restore_alone(&mut self, alert: &Arc<Alert>) {
         let fires = alert.nature == Nature::State && alert.state == State::Firing;
         let heard = self.groups_of(alert.fingerprint).count();
-        if fires && heard < alert.receivers.len() {
+        let wanted = self.routes.destinations(alert).to.len();
+        if fires && heard < wanted.max(1) {
             self.unheard.insert(alert.fingerprint, Arc::clone(alert));
         }
         if alert.state != State::Pending {
@@ -101,7 +115,7 @@ impl Notify {
             let Some(mut group) = self.groups.remove(&key) else {
                 continue;
             };
-            if let Some(policy) = self.policies.get(group.receiver()).cloned() {
+            if let Some(policy) = self.policy_of(&group) {
                 let next = match (group.kind(), policy.heartbeat) {
                     (GroupKind::Heartbeat, Some(period)) => later(now, period),
                     (GroupKind::Heartbeat, None) => now,

@@ -52,6 +52,7 @@ pub(super) fn alert(name: &str) -> Alert {
         count: 1,
         late: false,
         shadow: false,
+        routed: false,
         texts: Texts {
             summary: Some(
                 "{{object.metadata.name}} is {{object.status.phase}} <now> & then".into(),

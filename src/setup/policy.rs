@@ -6,21 +6,13 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use crate::config::{self, Receiver};
-use crate::notify::{GroupBy, Limit, Policy};
+use crate::notify::{GroupBy, Limit, Policy, Times};
 
 pub(super) fn of(receiver: &Receiver) -> Policy {
     let spec = &receiver.spec;
     Policy {
         receiver: receiver.name.clone(),
-        group_by: match &spec.group_by {
-            config::GroupBy::All => GroupBy::All,
-            config::GroupBy::Labels(labels) => GroupBy::Labels(
-                labels
-                    .iter()
-                    .map(|label| Arc::from(label.as_str()))
-                    .collect(),
-            ),
-        },
+        group_by: group_by(&spec.group_by),
         group_wait: signed(spec.group_wait),
         group_interval: signed(spec.group_interval),
         repeat_interval: signed(spec.repeat_interval),
@@ -36,10 +28,22 @@ pub(super) fn of(receiver: &Receiver) -> Policy {
             .heartbeat
             .as_ref()
             .map(|heartbeat| signed(heartbeat.every)),
+        route: None,
+        times: Times::default(),
+    }
+}
+
+pub(super) fn group_by(labels: &config::GroupBy) -> GroupBy {
+    match labels {
+        config::GroupBy::All => GroupBy::All,
+        config::GroupBy::Labels(labels) => {
+            let labels = labels.iter().map(|label| Arc::from(label.as_str()));
+            GroupBy::Labels(labels.collect())
+        }
     }
 }
 
 /// A duration of a document is never so long that this loses anything.
-fn signed(duration: Duration) -> SignedDuration {
+pub(super) fn signed(duration: Duration) -> SignedDuration {
     SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
 }

@@ -1,9 +1,8 @@
 //! The checks of a receiver.
 
-use super::is_label_name;
 use crate::config::documents::Document;
+use crate::config::nearest::listed;
 use crate::config::node::Node;
-use crate::config::{duration, nearest::listed};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 
 const SERVICES: [&str; 3] = ["slack", "pagerduty", "webhook"];
@@ -28,7 +27,7 @@ pub(in crate::config) fn check(document: &Document, diagnostics: &mut Diagnostic
         diagnostics,
     };
     check.one_service(spec);
-    check.grouping(spec);
+    super::grouping(document, spec, check.diagnostics);
     check.durations(spec);
     if let Some(webhook) = spec.get("webhook") {
         check.webhook(webhook);
@@ -73,26 +72,6 @@ impl Check<'_> {
             .push(Diagnostic::error(message).at(place).help(help));
     }
 
-    fn grouping(&mut self, spec: &Node) {
-        let labels = spec.get("groupBy").map_or(&[][..], Node::items);
-        for node in labels {
-            match node.as_str() {
-                Some("...") if labels.len() > 1 => {
-                    let diagnostic = Diagnostic::error("`...` stands for all labels, and alone")
-                        .help("write `groupBy: [...]`");
-                    self.push(node, diagnostic);
-                }
-                Some("...") | None => {}
-                Some(name) if is_label_name(name) => {}
-                Some(name) => {
-                    let diagnostic = Diagnostic::error(format!("`{name}` is no label name"))
-                        .help("letters, digits and `_`, not a digit first");
-                    self.push(node, diagnostic);
-                }
-            }
-        }
-    }
-
     /// Durations that may not be zero: what they pace would never stop.
     fn durations(&mut self, spec: &Node) {
         let paths: [&[&str]; 6] = [
@@ -103,16 +82,7 @@ impl Check<'_> {
             &["limit", "per"],
             &["heartbeat", "every"],
         ];
-        for path in paths {
-            let node = path.iter().try_fold(spec, |node, name| node.get(name));
-            let Some((node, text)) = node.and_then(|node| Some((node, node.as_str()?))) else {
-                continue;
-            };
-            if duration::parse(text).is_ok_and(|duration| duration.as_secs() == 0) {
-                let message = format!("`{}` is at least one second, not `{text}`", path.join("."));
-                self.push(node, Diagnostic::error(message));
-            }
-        }
+        super::not_zero(self.document, spec, &paths, self.diagnostics);
     }
 
     fn webhook(&mut self, webhook: &Node) {

@@ -64,6 +64,7 @@ pub fn setup(rules: &str) -> Setup {
         .rules
         .unwrap_or_else(|problems| panic!("{problems:?}"));
     Setup {
+        pipeline: crate::notify::Pipeline::default(),
         rules: Arc::new(rules),
         policies: vec![policy()],
         frozen: BTreeMap::new(),
@@ -83,6 +84,8 @@ pub fn policy() -> Policy {
         max_in_flight: 1,
         give_up_after: SignedDuration::from_hours(24),
         heartbeat: None,
+        route: None,
+        times: crate::notify::Times::default(),
     }
 }
 

@@ -30,7 +30,7 @@ fn the_wrong_kind_or_version_is_named() {
         |version: &str, kind: &str| messages(&format!("apiVersion: {version}\nkind: {kind}\n"));
     let all = [
         document("bellwether.dev/v1alpha1", "Rul"),
-        document("bellwether.dev/v1alpha1", "Silence"),
+        document("bellwether.dev/v1alpha1", "Silense"),
         document("bellwether.dev/v1", "Rule"),
         document("belwether.dev/v1alpha1", "Rule"),
         document("apiextensions.k8s.io/v1", "CustomResourceDefinition"),
