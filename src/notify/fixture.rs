@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::policy::{GroupBy, Policy};
-use super::{Notification, Notify};
+use super::{Kept, Notification, Notify, Pipeline, Times};
 use crate::alert::{Alert, Ending, Nature, Resolution, State, Texts};
 use crate::cel::Json;
 use crate::decision::Decision;
@@ -125,18 +125,24 @@ pub(crate) struct Rig {
     pub(crate) decisions: Vec<Decision>,
     pub(crate) sent: Vec<Notification>,
     policies: Vec<Policy>,
+    pipeline: Pipeline,
     now: Timestamp,
 }
 
 impl Rig {
     pub(crate) fn new(policies: Vec<Policy>) -> Self {
+        Self::with(policies, Pipeline::default())
+    }
+
+    pub(crate) fn with(policies: Vec<Policy>, pipeline: Pipeline) -> Self {
         Self {
-            notify: Notify::new(policies.clone()),
+            notify: Notify::new(policies.clone(), pipeline.clone()),
             store: Store::new(),
             alerts: BTreeMap::new(),
             decisions: Vec::new(),
             sent: Vec::new(),
             policies,
+            pipeline,
             now: at(0),
         }
     }
@@ -208,19 +214,22 @@ impl Rig {
     /// Loses all memory and goes on from the records.
     pub(crate) fn crash(&mut self, now: Timestamp) {
         self.now = now;
-        let (mut groups, mut members, mut limits) = (Vec::new(), Vec::new(), Vec::new());
+        let mut kept = Kept::default();
         for (key, record) in self.store.clone() {
             match (key, record) {
-                (Key::Group(key), Record::Group(record)) => groups.push((key, record)),
+                (Key::Group(key), Record::Group(record)) => kept.groups.push((key, record)),
                 (Key::Member(receiver, alert), Record::Member(record)) => {
-                    members.push((receiver, alert, record));
+                    kept.members.push((receiver, alert, record));
                 }
-                (Key::Limit(receiver), Record::Limit(record)) => limits.push((receiver, record)),
+                (Key::Limit(receiver), Record::Limit(record)) => {
+                    kept.limits.push((receiver, record));
+                }
+                (Key::Silence(_), Record::Silence(silence)) => kept.silences.push(silence),
                 (key, _) => panic!("not this stage's: {key:?}"),
             }
         }
-        let policies = self.policies.clone();
-        self.notify = Notify::restore(now, policies, groups, members, limits, &self.alerts);
+        let (policies, pipeline) = (self.policies.clone(), self.pipeline.clone());
+        self.notify = Notify::restore(now, policies, pipeline, kept, &self.alerts);
     }
 
     /// The decisions so far, counted by name.

@@ -11,7 +11,7 @@ use crate::diagnostic;
 use crate::engine::Setup;
 use crate::evaluate::{ViewReads, compile};
 use crate::names::ReceiverName;
-use crate::notify::{GroupBy, Limit, Policy};
+use crate::notify::{GroupBy, Limit, Pipeline, Policy, Times};
 
 /// How long `failed` must last before it fires.
 pub const HOLD: i64 = 120;
@@ -136,6 +136,7 @@ pub fn setup(edited: bool) -> Setup {
         rules: Arc::new(rules),
         policies: vec![chat(), pager()],
         frozen: BTreeMap::default(),
+        pipeline: Pipeline::default(),
         cluster: "simulated".into(),
     }
 }
@@ -153,6 +154,8 @@ fn chat() -> Policy {
         max_in_flight: 1,
         give_up_after: SignedDuration::from_hours(48),
         heartbeat: None,
+        route: None,
+        times: Times::default(),
     }
 }
 
