@@ -75,7 +75,9 @@ pub(super) fn load(
         silences: read(all.silences),
         tests: read(all.tests),
     };
-    diagnostics.extend(check::route::unreached(&configuration));
+    if !diagnostics.has_errors() {
+        diagnostics.extend(check::route::unreached(&configuration));
+    }
     configuration
 }
 

@@ -384,7 +384,19 @@ mod tests {
             "a='b'",
         ];
         let why = texts.map(|text| format!("{text}: {}", text.parse::<Matchers>().unwrap_err()));
-        insta::assert_snapshot!(why.join("\n"), @"");
+        insta::assert_snapshot!(why.join("\n"), @r#"
+        : it is empty
+        severity: one of `=`, `!=`, `=~` and `!~` must stand before ``
+        =x: a label's name is missing before `=x`
+        a=b=c: `=c` needs quotes around its value
+        a="b: the quotes of "b are not closed
+        a="\d": `\d` is no escape
+        a=b c=d: a comma must stand before `c=d`
+        {a=b: a brace is missing
+        a=b}: a brace is missing
+        a=~(: `(` is no regular expression: unclosed group
+        a='b': `'b'` needs quotes around its value
+        "#);
     }
 
     #[test]

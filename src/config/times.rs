@@ -297,6 +297,16 @@ mod tests {
             ("location", "Berlin"),
         ];
         let why = wrong.map(|(form, text)| check(form, text).unwrap_err());
-        insta::assert_snapshot!(why.join("\n"), @"");
+        insta::assert_snapshot!(why.join("\n"), @"
+        `9:00` is no time of the day; write `HH:MM`, `00:00` to `24:00`
+        `24:01` is no time of the day; write `HH:MM`, `00:00` to `24:00`
+        `mon` is no range of weekdays; write `monday:friday`
+        `friday:monday` begins after it ends; write two ranges
+        `0` is no range of days; write `1:5`, or `-3:-1` from the month's end
+        `-1:5` begins after it ends
+        `13` is no range of months; write `may:august`
+        `soon` is no range of years; write `2026:2028`
+        there is no time zone `Berlin`; write it as `Europe/Berlin`
+        ");
     }
 }

@@ -42,7 +42,7 @@ fn the_wrong_kind_or_version_is_named() {
     ];
     insta::assert_snapshot!(all.join("\n"), @"
     rules.yaml:2:7: there is no kind `Rul` in bellwether.dev (did you mean `Rule`?)
-    rules.yaml:2:7: kind `Silence` is not supported in this version (take the document out of the rules path)
+    rules.yaml:2:7: there is no kind `Silense` in bellwether.dev (did you mean `Silence`?)
     rules.yaml:1:13: `bellwether.dev/v1` is not supported (write `apiVersion: bellwether.dev/v1alpha1`)
     rules.yaml:1:13: unknown apiVersion `belwether.dev/v1alpha1` (did you mean `bellwether.dev/v1alpha1`?)
     rules.yaml:1:13: a `CustomResourceDefinition` of `apiextensions.k8s.io/v1` is not for Bellwether (only documents of `bellwether.dev/v1alpha1` belong in the rules path; keep others elsewhere)
