@@ -91,6 +91,26 @@ fn true_of_blank(loaded: &Loaded, now: Timestamp) -> Vec<String> {
         .collect()
 }
 
+/// How many documents of each kind there are.
+fn documents(loaded: &Loaded) -> String {
+    let of = &loaded.configuration;
+    let optional = [
+        (of.routes.len(), "route"),
+        (of.inhibitions.len(), "inhibition"),
+        (of.silences.len(), "silence"),
+    ];
+    let there = optional.into_iter().filter(|(count, _)| *count > 0);
+    let counts = [(of.rules.len(), "rule"), (of.receivers.len(), "receiver")].into_iter();
+    let counts = counts
+        .chain(there)
+        .map(|(count, what)| counted(count, what));
+    let counts: Vec<String> = counts.collect();
+    match counts.split_last() {
+        Some((last, others)) => format!("{} and {last}", others.join(", ")),
+        None => String::new(),
+    }
+}
+
 /// Rules whose next moment is not computed.
 fn looked_at_again(loaded: &Loaded) -> Vec<String> {
     let rules = loaded.rules.rules.iter();
@@ -121,6 +141,12 @@ pub async fn run(arguments: &Check) -> Result<(), Failure> {
     }
     match setup::load(&files) {
         Ok(loaded) => {
+            match arguments.format {
+                Format::Human if loaded.advice.is_empty() => {}
+                Format::Human => eprintln!("{}", loaded.advice.human(super::colour())),
+                Format::Json => print!("{}", loaded.advice.json()),
+                Format::Github => print!("{}", loaded.advice.github()),
+            }
             if matches!(arguments.format, Format::Human) {
                 let blank = true_of_blank(&loaded, Clock::start().now());
                 let again = looked_at_again(&loaded);
@@ -128,11 +154,7 @@ pub async fn run(arguments: &Check) -> Result<(), Failure> {
                 for note in notes.iter().chain(&blank).chain(&again) {
                     println!("note: {note}");
                 }
-                println!(
-                    "{} and {}: nothing is wrong",
-                    counted(loaded.rules.rules.len(), "rule"),
-                    counted(loaded.configuration.receivers.len(), "receiver")
-                );
+                println!("{}: nothing is wrong", documents(&loaded));
             }
             Ok(())
         }

@@ -193,6 +193,7 @@ fn sample(now: Timestamp) -> Alert {
         labels: [label("alertname", "drill"), label("severity", "info")].into(),
         severity: Severity::Info,
         receivers: Vec::new(),
+        routed: false,
         active_since: now,
         fired_at: Some(now),
         keep_since: None,

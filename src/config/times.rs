@@ -131,7 +131,7 @@ impl FromStr for Weekdays {
     fn from_str(text: &str) -> Result<Self, String> {
         let (first, last) = range(text, |word| place(&WEEKDAYS, word, 0))
             .ok_or_else(|| format!("`{text}` is no range of weekdays; write `monday:friday`"))?;
-        in_order(text, first, last).map(|()| Self(first, last))
+        in_order(text, &first, &last).map(|()| Self(first, last))
     }
 }
 
@@ -148,7 +148,7 @@ impl FromStr for DaysOfMonth {
         })?;
         // Of a range that begins at one end and ends at the other, no month decides the order.
         if (first < 0) == (last < 0) {
-            in_order(text, first, last)?;
+            in_order(text, &first, &last)?;
         } else if first < 0 {
             return Err(format!("`{text}` begins after it ends"));
         }
@@ -166,7 +166,7 @@ impl FromStr for Months {
         };
         let (first, last) = range(text, month)
             .ok_or_else(|| format!("`{text}` is no range of months; write `may:august`"))?;
-        in_order(text, first, last).map(|()| Self(first, last))
+        in_order(text, &first, &last).map(|()| Self(first, last))
     }
 }
 
@@ -177,7 +177,7 @@ impl FromStr for Years {
         let year = |word: &str| word.parse().ok().filter(|year| (1..9999).contains(year));
         let (first, last) = range(text, year)
             .ok_or_else(|| format!("`{text}` is no range of years; write `2026:2028`"))?;
-        in_order(text, first, last).map(|()| Self(first, last))
+        in_order(text, &first, &last).map(|()| Self(first, last))
     }
 }
 
@@ -207,7 +207,7 @@ fn place(words: &[&str], word: &str, first: i8) -> Option<i8> {
     Some(i8::try_from(at).ok()? + first)
 }
 
-fn in_order<T: PartialOrd>(text: &str, first: T, last: T) -> Result<(), String> {
+fn in_order<T: PartialOrd>(text: &str, first: &T, last: &T) -> Result<(), String> {
     if first <= last {
         return Ok(());
     }

@@ -141,8 +141,17 @@ impl DryRun<'_> {
             since: Some(alert.active_since),
             until,
             reason,
-            notifies: notifies(alert),
+            notifies: self.notifies(alert),
         }
+    }
+
+    /// The receivers that its rule names, or that the routes lead to.
+    fn notifies(&self, alert: &Alert) -> Vec<String> {
+        if alert.shadow {
+            return Vec::new();
+        }
+        let receivers = self.engine.receivers_of(alert).into_iter();
+        receivers.map(|receiver| receiver.to_string()).collect()
     }
 
     /// What a person reads at the end: how many of what.
@@ -224,11 +233,4 @@ fn happened(alert: &Alert) -> String {
         1 => "it happened".to_owned(),
         count => format!("it happened {count} times"),
     }
-}
-
-fn notifies(alert: &Alert) -> Vec<String> {
-    if alert.shadow {
-        return Vec::new();
-    }
-    alert.receivers.iter().map(ToString::to_string).collect()
 }

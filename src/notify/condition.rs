@@ -39,7 +39,7 @@ impl Condition {
             Ok(value) => value
                 .as_bool()
                 .ok_or_else(|| format!("it is a {}, not a bool", value.type_name())),
-            Err(error) => Err(error.message.to_string()),
+            Err(error) => Err(error.message.clone()),
         }
     }
 }

@@ -143,7 +143,7 @@ impl Notify {
                 due.push(group.notification(now, Cause::Heartbeat, [].iter(), [].iter()));
                 heartbeat::next(group.flush_at(), period, now)
             }
-            Some(policy) if policy.times.mute(now) => self.shut(now, &mut group, &policy, effects),
+            Some(policy) if policy.times.mute(now) => Self::shut(now, &mut group, &policy, effects),
             Some(policy) => {
                 group.shut.clear();
                 self.mute(now, &mut group, effects);

@@ -94,7 +94,6 @@ impl Notify {
     /// Nobody is told outside of the route's hours: everything stays as it is until they begin.
     /// Gives when the group is looked at next.
     pub(super) fn shut(
-        &mut self,
         now: Timestamp,
         group: &mut Group,
         policy: &Policy,

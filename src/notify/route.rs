@@ -47,7 +47,7 @@ pub struct Grouping {
 /// All routes, in the order in which they are tried.
 #[derive(Debug, Default)]
 pub(crate) struct Routes {
-    routes: Vec<Route>,
+    all: Vec<Route>,
     index: Index,
     /// The receivers' policies as each route changes them.
     policies: BTreeMap<(RouteName, ReceiverName), Arc<Policy>>,
@@ -71,7 +71,7 @@ impl Routes {
         });
         Self {
             index: Index::of(routes.iter().map(|route| &route.matchers)),
-            routes,
+            all: routes,
             policies: BTreeMap::new(),
         }
     }
@@ -79,7 +79,7 @@ impl Routes {
     /// The receivers are new.
     pub(crate) fn set_policies(&mut self, known: &BTreeMap<ReceiverName, Arc<Policy>>) {
         self.policies = BTreeMap::new();
-        for route in &self.routes {
+        for route in &self.all {
             for receiver in &route.receivers {
                 if let Some(policy) = known.get(receiver) {
                     let key = (route.name.clone(), receiver.clone());
@@ -100,7 +100,7 @@ impl Routes {
 
     /// Where the alert goes: where its rule says, or where the routes say.
     pub(crate) fn destinations(&self, alert: &Alert) -> Destinations {
-        if !alert.routed || self.routes.is_empty() {
+        if !alert.routed || self.all.is_empty() {
             let named = alert.receivers.iter().cloned();
             return Destinations {
                 to: named.map(|receiver| (receiver, None)).collect(),
@@ -124,7 +124,7 @@ impl Routes {
         alert: &Alert,
         found: &mut Destinations,
     ) {
-        let of_list = candidates.iter().map(|place| &self.routes[*place]);
+        let of_list = candidates.iter().map(|place| &self.all[*place]);
         for route in of_list.filter(|route| route.namespace.as_deref() == namespace) {
             if !route.matchers.matches(&alert.labels) {
                 continue;

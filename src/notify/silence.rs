@@ -1,6 +1,6 @@
 //! For some time nobody is told of certain alerts, because somebody said so.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -48,6 +48,8 @@ pub(crate) struct Silences {
     written: Vec<Silence>,
     /// Made while the bridge runs.
     made: BTreeMap<SilenceName, Silence>,
+    /// When each of those ends.
+    ends: BTreeSet<(Timestamp, SilenceName)>,
     /// Both, in the order of the index.
     all: Vec<Silence>,
     index: Index,
@@ -95,7 +97,7 @@ impl Silences {
 
     /// When the first of those that were made while the bridge runs is over.
     pub(crate) fn next_end(&self) -> Option<Timestamp> {
-        self.made.values().map(|it| it.ends_at).min()
+        self.ends.first().map(|(end, _)| *end)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Silence> {
@@ -136,6 +138,8 @@ impl Silences {
     }
 
     fn reindex(&mut self) {
+        let made = self.made.values();
+        self.ends = made.map(|it| (it.ends_at, it.name.clone())).collect();
         self.all = self
             .written
             .iter()

@@ -113,7 +113,7 @@ fn moments(interval: &TimeInterval, zone: &TimeZone, day: Date) -> Vec<Timestamp
         };
         // 24:00 is the next day's midnight, which that day names itself.
         let local = zone.to_ambiguous_timestamp(day.to_datetime(time));
-        moments.extend(local.clone().earlier());
+        moments.extend(local.earlier());
         moments.extend(local.later());
     }
     let midnight = Time::midnight();
