@@ -72,7 +72,7 @@ const SILENCE: Names = Names {
     short: "bwsilence",
     description: "For some time nobody is told of certain alerts.",
     columns: &[
-        ("Until", "date", ".spec.endsAt"),
+        ("Until", "string", ".spec.endsAt"),
         ("Comment", "string", ".spec.comment"),
         ("By", "string", ".spec.createdBy"),
     ],

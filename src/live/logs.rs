@@ -105,6 +105,11 @@ fn loudness(reason: &Reason) -> tracing::Level {
         | Reason::Resolved(_)
         | Reason::Occurred
         | Reason::Shadowed
+        | Reason::Inhibited(_)
+        | Reason::Silenced(_)
+        | Reason::Muted(_)
+        | Reason::SilenceMade(_)
+        | Reason::SilenceOver(_)
         | Reason::Sent => tracing::Level::INFO,
         _ => tracing::Level::DEBUG,
     }

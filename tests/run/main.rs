@@ -20,6 +20,7 @@ mod rbac;
 mod refusals;
 mod related;
 mod reload;
+mod routes;
 mod scenarios;
 mod stop;
 mod world;
