@@ -7,12 +7,15 @@ pub mod completions;
 pub mod crds;
 pub mod dry_run;
 pub mod eval;
+pub mod control;
 pub mod explain;
 pub mod failure;
+pub mod ledger;
 pub mod rbac;
 pub mod run;
 pub mod schema;
 pub mod send;
+pub mod silence;
 mod summary;
 pub mod test;
 mod typed;
@@ -62,6 +65,8 @@ enum Command {
     Eval(eval::Eval),
     Explain(explain::Explain),
     Send(send::Send),
+    Ledger(ledger::LedgerArgs),
+    Silence(silence::SilenceArgs),
     Crds(crds::Crds),
     Rbac(rbac::Rbac),
     Schema(schema::Schema),
@@ -159,6 +164,8 @@ pub fn main() -> ExitCode {
         Command::Explain(arguments) => blocking(explain::run(&arguments)),
         Command::Rbac(arguments) => blocking(rbac::run(&arguments)),
         Command::Send(arguments) => blocking(send::run(&arguments)),
+        Command::Ledger(arguments) => ledger::run(&arguments),
+        Command::Silence(arguments) => silence::run(&arguments),
         Command::Crds(arguments) => {
             crds::run(&arguments);
             Ok(())

@@ -2,6 +2,8 @@
 //!
 //! Dry-run prints decisions, the ledger keeps them, logs and metrics count them.
 
+pub mod ledger;
+
 use std::fmt;
 
 use jiff::Timestamp;
@@ -22,7 +24,7 @@ pub struct Decision {
 }
 
 /// What a decision is about.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default)]
 pub struct About {
     pub rule: Option<RuleName>,

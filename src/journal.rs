@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::alert::Alert;
 use crate::cel::PathSet;
+use crate::decision::ledger::Entry;
 use crate::names::{
     Fingerprint, GroupKey, NotificationId, ReceiverName, SilenceName, SourceKey, Uid,
 };
@@ -43,6 +44,8 @@ pub enum Key {
     Outbox(ReceiverName, NotificationId),
     Limit(ReceiverName),
     Silence(SilenceName),
+    /// By its number in the ledger.
+    Decision(u64),
 }
 
 /// What stands there.
@@ -58,6 +61,7 @@ pub enum Record {
     Outbox(Waiting),
     Limit(crate::notify::LimitRecord),
     Silence(crate::notify::Silence),
+    Decision(Box<Entry>),
 }
 
 /// Changes that are committed together. A record of `None` is a removal.

@@ -17,6 +17,7 @@
 pub mod attempt;
 pub mod clock;
 pub mod commit;
+pub mod control;
 pub mod courier;
 pub mod drive;
 pub mod http;
@@ -29,7 +30,7 @@ pub mod streams;
 
 use std::future::Future;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -73,6 +74,8 @@ pub struct Parts {
     pub records: Vec<(Key, Record)>,
     /// Where probes and scrapes are answered, if anywhere.
     pub listener: Option<TcpListener>,
+    /// Where the other commands ask.
+    pub control: Option<control::Listener>,
 }
 
 /// Why a running bridge stopped without being asked to.
@@ -127,7 +130,19 @@ fn start(parts: Parts, stop: oneshot::Receiver<()>) -> Tasks {
     let mut streams = Streams::new(parts.cluster, to_engine, counts.clone());
     streams.go_on(&parts.loaded.rules, Ended::default());
 
-    let committer = Committer::new(parts.journal, parts.epoch, release, metrics.clone());
+    let mut records = parts.records;
+    let ledger = Arc::new(Mutex::new(control::take_ledger(&mut records)));
+    let committer = Committer::new(
+        parts.journal,
+        parts.epoch,
+        release,
+        metrics.clone(),
+        ledger.clone(),
+    );
+    let control = control::Sources {
+        questions: questions.clone(),
+        ledger,
+    };
     let answers = http::Sources {
         questions,
         journal: committer.health(),
@@ -137,7 +152,7 @@ fn start(parts: Parts, stop: oneshot::Receiver<()>) -> Tasks {
     };
     let mut clock = Clock::start();
     let setup = parts.loaded.setup(parts.cluster_name.clone());
-    let engine = Engine::restore(clock.now(), setup, parts.records);
+    let engine = Engine::restore(clock.now(), setup, records);
     let wires = Wires {
         signals: from_streams,
         ended: attempts_ended,
@@ -173,6 +188,12 @@ fn start(parts: Parts, stop: oneshot::Receiver<()>) -> Tasks {
                 None => std::future::pending().await,
             }
         }),
+        control: Task::start(async move {
+            match parts.control {
+                Some(listener) => listener.serve(control).await,
+                None => std::future::pending().await,
+            }
+        }),
     }
 }
 
@@ -203,6 +224,7 @@ struct Tasks {
     commit: Task<Result<(), CommitError>>,
     courier: Task<Result<(), JoinError>>,
     http: Task<io::Result<()>>,
+    control: Task<()>,
 }
 
 impl Tasks {
@@ -216,6 +238,7 @@ impl Tasks {
                 Ok(Err(error)) => LiveError::Http(error),
                 end => of_task("the HTTP server", end.map(|_| ())),
             },
+            end = self.control.end() => of_task("the control socket", end),
             end = self.drive.end() => match end {
                 // It stops by itself only when nobody carries out its effects any more.
                 Ok(_) => of_commit(self.commit.end().await),

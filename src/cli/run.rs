@@ -12,6 +12,7 @@ use std::time::Duration;
 use clap::Args;
 use tokio::net::TcpListener;
 
+use super::control::default_state;
 use super::failure::{self, Failure};
 use super::summary::Summary;
 use super::typed::served;
@@ -22,7 +23,7 @@ use crate::journal::{Journal, Store};
 use crate::live::reload::Watched;
 use crate::live::secrets::ClusterSecrets;
 use crate::live::signals::{Hangups, Signals};
-use crate::live::{self, Parts, logs};
+use crate::live::{self, Parts, control, logs};
 use crate::setup::last_good::LastGood;
 use crate::watch::cluster::Cluster;
 
@@ -137,6 +138,17 @@ pub async fn run(arguments: &Run, format: logs::Format) -> Result<(), Failure> {
     let records = store.load()?;
 
     let listener = listen(arguments.listen).await?;
+    let control = match control::Listener::open(&state) {
+        Ok(control) => Some(control),
+        Err(error) => {
+            let path = control::path_of(&state);
+            let path = path.display();
+            tracing::warn!(
+                "`bellwether ledger` and `silence` cannot ask this bridge: {path}: {error}"
+            );
+            None
+        }
+    };
     let name = arguments.cluster.cluster_name.as_deref();
     let cluster_name: Arc<str> = name.map_or_else(|| cluster.name().clone(), Arc::from);
     let summary = Summary {
@@ -175,6 +187,7 @@ pub async fn run(arguments: &Run, format: logs::Format) -> Result<(), Failure> {
         deliverer,
         records,
         listener,
+        control,
     };
     Ok(live::run(parts, signals).await?)
 }
@@ -183,12 +196,7 @@ impl Run {
     fn state_file(&self) -> PathBuf {
         let in_pod = self.cluster.kubeconfig.is_none()
             && std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
-        let default = if in_pod {
-            "/var/lib/bellwether/state"
-        } else {
-            "bellwether.state"
-        };
-        self.state.clone().unwrap_or_else(|| default.into())
+        self.state.clone().unwrap_or_else(|| default_state(in_pod))
     }
 }
 

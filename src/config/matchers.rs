@@ -168,6 +168,12 @@ impl Matchers {
     }
 }
 
+impl FromIterator<Matcher> for Matchers {
+    fn from_iter<I: IntoIterator<Item = Matcher>>(matchers: I) -> Self {
+        Self(matchers.into_iter().collect())
+    }
+}
+
 impl fmt::Display for Matchers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let texts: Vec<String> = self.0.iter().map(ToString::to_string).collect();

@@ -180,31 +180,40 @@ impl DryRun<'_> {
 #[must_use]
 pub fn table(rows: &[Row]) -> String {
     let head = ["RULE", "OBJECT", "STATE", "SINCE", "WHY", "NOTIFIES"].map(str::to_owned);
-    let lines: Vec<[String; 6]> = std::iter::once(head)
-        .chain(rows.iter().map(|row| {
-            [
-                row.rule.to_string(),
-                row.object.to_string(),
-                row.state.to_owned(),
-                row.since
-                    .map_or("-".to_owned(), |since| format!("{since:.0}")),
-                row.reason.clone(),
-                match row.notifies.join(",") {
-                    none if none.is_empty() => "-".to_owned(),
-                    some => some,
-                },
-            ]
-        }))
-        .collect();
-    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max();
-    let widths: Vec<usize> = (0..6).map(|column| width(column).unwrap_or(0)).collect();
+    let lines = rows.iter().map(|row| {
+        let since = row.since.map(|since| format!("{since:.0}"));
+        let notifies = Some(row.notifies.join(",")).filter(|names| !names.is_empty());
+        let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+        vec![
+            row.rule.to_string(),
+            row.object.to_string(),
+            row.state.to_owned(),
+            or_none(since),
+            row.reason.clone(),
+            or_none(notifies),
+        ]
+    });
+    let lines: Vec<Vec<String>> = std::iter::once(head.to_vec()).chain(lines).collect();
+    aligned(&lines)
+}
+
+/// Rows of equal length in columns as wide as what stands in them.
+#[must_use]
+pub fn aligned(rows: &[Vec<String>]) -> String {
+    let columns = rows.first().map_or(0, Vec::len);
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
     let mut text = String::new();
-    for line in &lines {
-        let mut row = String::new();
-        for (cell, width) in line.iter().zip(&widths) {
-            let _ = write!(row, "{cell:<width$}   ");
+    for row in rows {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(&widths) {
+            // Writing to a string cannot fail.
+            let _ = write!(line, "{cell:<width$}   ");
         }
-        text.push_str(row.trim_end());
+        text.push_str(line.trim_end());
         text.push('\n');
     }
     text

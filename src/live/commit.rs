@@ -20,6 +20,8 @@ use tokio::time::{Instant, sleep_until};
 
 use super::logs;
 use super::metrics::Metrics;
+use crate::decision::Decision;
+use crate::decision::ledger::Ledger;
 use crate::engine::Effect;
 use crate::journal::{Batch, Journal, JournalError, Key, Record};
 use crate::outbox::Attempt;
@@ -76,7 +78,11 @@ pub struct Committer {
     release: mpsc::UnboundedSender<Released>,
     metrics: Metrics,
     health: Health,
+    ledger: SharedLedger,
 }
+
+/// What was decided lately, for those who ask while it is written.
+pub type SharedLedger = Arc<Mutex<Ledger>>;
 
 #[derive(Clone, Copy)]
 struct Trouble {
@@ -93,6 +99,7 @@ impl Committer {
         epoch: u64,
         release: mpsc::UnboundedSender<Released>,
         metrics: Metrics,
+        ledger: SharedLedger,
     ) -> Self {
         Self {
             journal: Some(journal),
@@ -102,6 +109,7 @@ impl Committer {
             release,
             metrics,
             health: Health::default(),
+            ledger,
         }
     }
 
@@ -138,7 +146,12 @@ impl Committer {
         for effect in effects {
             match effect {
                 Effect::Persist(batch) => self.unsaved.extend(batch.0),
-                other => then.push(other),
+                other => {
+                    if let Effect::Decided(decision) = &other {
+                        self.note(decision);
+                    }
+                    then.push(other);
+                }
             }
         }
         if self.trouble.is_none() {
@@ -160,6 +173,15 @@ impl Committer {
             }
         }
         Ok(())
+    }
+
+    /// Takes a decision down in the ledger.
+    fn note(&mut self, decision: &Decision) {
+        let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+        for (number, entry) in ledger.note(decision) {
+            let record = entry.map(|entry| Record::Decision(Box::new(entry)));
+            self.unsaved.insert(Key::Decision(number), record);
+        }
     }
 
     /// Commits what is unsaved, off the runtime's threads.

@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep_until};
 use super::clock::Clock;
 use crate::engine::{Effect, Engine, Input, Setup, Status};
 use crate::names::NotificationId;
+use crate::notify::{Silence, SilenceChange};
 use crate::outbox::Outcome;
 use crate::watch::Signalled;
 
@@ -39,6 +40,10 @@ pub enum Question {
     Status(oneshot::Sender<Status>),
     /// Whether the loop still turns.
     Alive(oneshot::Sender<()>),
+    /// All silences, with whether each was made while the bridge runs.
+    Silences(oneshot::Sender<Vec<(Silence, bool)>>),
+    /// Somebody makes or ends a silence; the answer comes when the engine has it.
+    Silence(SilenceChange, oneshot::Sender<()>),
 }
 
 /// Other rules and receivers. The streams that they change have ended: all that they said is on its
@@ -130,7 +135,7 @@ impl Drive {
                 inputs.push(Input::Draining);
             }
             // Nor does a flood of signals keep a probe waiting.
-            Some(question) = self.wires.questions.recv() => self.answer(question),
+            Some(question) = self.wires.questions.recv() => self.answer(question, inputs),
             _ = self.wires.signals.recv_many(&mut signals, BURST), if !draining => {
                 // Streams end with the bridge, never before it.
                 if signals.is_empty() {
@@ -166,11 +171,21 @@ impl Drive {
         inputs.push(Input::Delivered { id, outcome });
     }
 
-    fn answer(&self, question: Question) {
+    fn answer(&self, question: Question, inputs: &mut Vec<Input>) {
         // Whoever asked may have gone: then nobody wants the answer.
         match question {
             Question::Status(reply) => drop(reply.send(self.engine.status())),
-            Question::Alive(reply) => drop(reply.send(())),
+            Question::Alive(reply) => {
+                let _ = reply.send(());
+            }
+            Question::Silences(reply) => {
+                let silences = self.engine.silences();
+                drop(reply.send(silences.map(|(it, made)| (it.clone(), made)).collect()));
+            }
+            Question::Silence(change, reply) => {
+                inputs.push(Input::SilencesChanged(vec![change]));
+                let _ = reply.send(());
+            }
         }
     }
 

@@ -13,6 +13,7 @@ fn healthy() -> Tasks {
         commit: pending(),
         courier: pending(),
         http: pending(),
+        control: pending(),
     }
 }
 

@@ -74,6 +74,13 @@ impl Command {
         bridge
     }
 
+    /// Runs it to its end: the exit code, and all that it printed.
+    pub fn printed(&mut self) -> (Option<i32>, String) {
+        let output = self.inner.output().unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8(text).unwrap())
+    }
+
     /// Runs it to its end: the exit code, and what it said, with the folder's path as `DIR`.
     pub fn refused(&mut self) -> (Option<i32>, String) {
         let output = self.inner.output().unwrap();

@@ -8,6 +8,7 @@
 )]
 
 mod alerts;
+mod ask;
 mod bridge;
 mod check;
 mod crash;

@@ -52,7 +52,13 @@ fn bench(disk: Disk) -> Bench {
     let (release, released) = mpsc::unbounded_channel();
     let (turns, inbox) = mpsc::channel(64);
     let metrics = Metrics::new();
-    let committer = Committer::new(Box::new(disk.clone()), 1, release, metrics.clone());
+    let committer = Committer::new(
+        Box::new(disk.clone()),
+        1,
+        release,
+        metrics.clone(),
+        SharedLedger::default(),
+    );
     Bench {
         disk,
         turns,
