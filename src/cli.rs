@@ -11,6 +11,7 @@ pub mod control;
 pub mod explain;
 pub mod failure;
 pub mod ledger;
+pub mod outbox;
 pub mod rbac;
 pub mod run;
 pub mod schema;
@@ -66,6 +67,7 @@ enum Command {
     Explain(explain::Explain),
     Send(send::Send),
     Ledger(ledger::LedgerArgs),
+    Outbox(outbox::OutboxArgs),
     Silence(silence::SilenceArgs),
     Crds(crds::Crds),
     Rbac(rbac::Rbac),
@@ -165,6 +167,7 @@ pub fn main() -> ExitCode {
         Command::Rbac(arguments) => blocking(rbac::run(&arguments)),
         Command::Send(arguments) => blocking(send::run(&arguments)),
         Command::Ledger(arguments) => ledger::run(&arguments),
+        Command::Outbox(arguments) => outbox::run(&arguments),
         Command::Silence(arguments) => silence::run(&arguments),
         Command::Crds(arguments) => {
             crds::run(&arguments);

@@ -92,6 +92,8 @@ pub enum Reason {
     Refused(String),
     /// It was tried until `giveUpAfter`.
     GaveUp(String),
+    /// Somebody dropped it from the outbox.
+    Dropped,
     /// A template failed; the built-in format was used.
     TemplateFailed(String),
     /// Nothing is known about a kind since then: its stream is broken.
@@ -132,6 +134,7 @@ impl Reason {
             Self::Retrying(_) => "retrying",
             Self::Refused(_) => "refused",
             Self::GaveUp(_) => "gave-up",
+            Self::Dropped => "dropped",
             Self::TemplateFailed(_) => "template-failed",
             Self::Blind(_) => "blind",
             Self::Bounded(_) => "bounded",

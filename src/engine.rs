@@ -36,7 +36,7 @@ use crate::alert::Alerts;
 use crate::evaluate::RuleSet;
 use crate::names::{Fingerprint, NotificationId, ReceiverName, RuleName, SourceKey, Uid};
 use crate::notify::{Notify, Pipeline, Policy, SilenceChange};
-use crate::outbox::{Outbox, Outcome};
+use crate::outbox::{Outbox, OutboxChange, Outcome};
 use crate::transition::Events;
 use crate::watch::{KubernetesEvent, Signalled};
 
@@ -80,6 +80,8 @@ pub enum Input {
     Reloaded(Setup),
     /// Somebody made a silence, or ended one.
     SilencesChanged(Vec<SilenceChange>),
+    /// Somebody sends again, or drops, what was not delivered.
+    OutboxChanged(Vec<OutboxChange>),
     /// The end is near: make no new attempts.
     Draining,
 }
@@ -149,6 +151,11 @@ impl Engine {
             Input::SilencesChanged(changes) => {
                 for change in changes {
                     self.notify.change_silence(self.now, change, &mut effects);
+                }
+            }
+            Input::OutboxChanged(changes) => {
+                for change in &changes {
+                    self.outbox.change(self.now, change, &mut effects);
                 }
             }
             Input::Draining => self.draining = true,

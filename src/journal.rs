@@ -29,7 +29,7 @@ use crate::decision::ledger::Entry;
 use crate::names::{
     Fingerprint, GroupKey, NotificationId, ReceiverName, SilenceName, SourceKey, Uid,
 };
-use crate::outbox::Waiting;
+use crate::outbox::{DeadLetter, Waiting};
 use crate::transition::{EventSeen, ObjectSeen};
 
 /// Where a record stands. The order is the order of loading.
@@ -44,6 +44,7 @@ pub enum Key {
     Outbox(ReceiverName, NotificationId),
     Limit(ReceiverName),
     Silence(SilenceName),
+    Dead(NotificationId),
     /// By its number in the ledger.
     Decision(u64),
 }
@@ -61,6 +62,7 @@ pub enum Record {
     Outbox(Waiting),
     Limit(crate::notify::LimitRecord),
     Silence(crate::notify::Silence),
+    Dead(DeadLetter),
     Decision(Box<Entry>),
 }
 

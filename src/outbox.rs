@@ -22,12 +22,16 @@ use crate::planted::{self, Bug};
 
 mod backoff;
 mod breaker;
+mod dead;
 #[cfg(test)]
 mod properties;
 mod queue;
 #[cfg(test)]
 mod tests;
 
+pub use dead::{DeadLetter, MOST_DEAD, OutboxChange};
+
+use dead::DeadLetters;
 use queue::{Entry, Order, Queue, Terms, is_replaceable};
 
 /// Make this attempt now.
@@ -75,6 +79,7 @@ const GRACE: SignedDuration = SignedDuration::from_mins(10);
 pub struct Outbox {
     queues: BTreeMap<ReceiverName, Queue>,
     next_order: Order,
+    dead: DeadLetters,
 }
 
 impl Outbox {
@@ -88,8 +93,14 @@ impl Outbox {
     /// Goes on with what waited. A moment in the records that lies after what can have been
     /// meant (the clock went back) is read as now.
     #[must_use]
-    pub fn restore(now: Timestamp, policies: &[Policy], waiting: Vec<Waiting>) -> Self {
+    pub fn restore(
+        now: Timestamp,
+        policies: &[Policy],
+        waiting: Vec<Waiting>,
+        dead: Vec<DeadLetter>,
+    ) -> Self {
         let mut outbox = Self::new(policies);
+        outbox.dead = DeadLetters::restore(dead);
         for mut entry in waiting {
             outbox.next_order = outbox.next_order.max(entry.order.saturating_add(1));
             let queue = outbox
@@ -175,6 +186,7 @@ impl Outbox {
                 if let Some(entry) = queue.remove(order) {
                     let tried = entry.waiting.attempts;
                     let why = format!("not delivered in time, after {tried} attempts");
+                    self.dead.bury(dead_letter(now, &entry, &why), effects);
                     finish(now, Reason::GaveUp(why), &entry, effects);
                 }
             }
@@ -205,7 +217,9 @@ impl Outbox {
         let reason = match outcome {
             Outcome::Retry { after, why } => {
                 queue.breaker.failed(now, receiver, id);
-                retry(now, queue, order, after, why, effects);
+                if let Some(letter) = retry(now, queue, order, after, why, effects) {
+                    self.dead.bury(letter, effects);
+                }
                 return;
             }
             Outcome::Accepted => Reason::Sent,
@@ -213,6 +227,9 @@ impl Outbox {
         };
         queue.breaker.answered();
         if let Some(entry) = queue.remove(order) {
+            if let Reason::Refused(why) = &reason {
+                self.dead.bury(dead_letter(now, &entry, why), effects);
+            }
             finish(now, reason, &entry, effects);
         }
     }
@@ -235,6 +252,13 @@ impl Outbox {
         entries.map(|entry| &entry.waiting)
     }
 
+    /// Whether an attempt is under way.
+    #[must_use]
+    pub fn is_under_way(&self, notification: &Notification) -> bool {
+        let queue = self.queues.get(&notification.receiver);
+        queue.is_some_and(|queue| queue.is_in_flight(&notification.id))
+    }
+
     /// How many notifications wait for this receiver, or are under way to it.
     #[must_use]
     pub fn depth(&self, receiver: &ReceiverName) -> usize {
@@ -242,7 +266,7 @@ impl Outbox {
     }
 }
 
-/// A failed attempt: wait, give up, or give way to what is newer.
+/// A failed attempt: wait, give up, or give way to what is newer. Gives what was given up.
 fn retry(
     now: Timestamp,
     queue: &mut Queue,
@@ -250,16 +274,14 @@ fn retry(
     after: Option<SignedDuration>,
     why: String,
     effects: &mut Effects,
-) {
+) -> Option<DeadLetter> {
     let after = after.filter(|_| !planted::has(Bug::RetryAfterIgnored));
     let asked = after.map(|after| later(now, after.min(queue.terms.give_up_after)));
     queue.paused_until = queue.paused_until.max(asked);
     let newer = queue
         .follower(order)
         .is_some_and(|newer| is_replaceable(&newer.waiting.notification));
-    let Some(entry) = queue.entry(order) else {
-        return;
-    };
+    let entry = queue.entry(order)?;
     let waiting = &entry.waiting;
     let expired = entry.deadline <= now;
     let superseded = newer && is_replaceable(&waiting.notification);
@@ -270,16 +292,19 @@ fn retry(
             Reason::GaveUp(why)
         };
         let follower = queue.follower(order).map(|newer| newer.waiting.order);
-        if let Some(entry) = queue.remove(order) {
-            finish(now, reason, &entry, effects);
-            let follower = follower.filter(|_| superseded);
-            if let Some(newer) = follower.and_then(|order| queue.entry_mut(order)) {
-                let notification = Arc::make_mut(&mut newer.waiting.notification);
-                inherit(notification, &entry.waiting.notification);
-                put(&newer.waiting, effects);
-            }
+        let entry = queue.remove(order)?;
+        let letter = match &reason {
+            Reason::GaveUp(why) => Some(dead_letter(now, &entry, why)),
+            _ => None,
+        };
+        finish(now, reason, &entry, effects);
+        let follower = follower.filter(|_| superseded);
+        if let Some(newer) = follower.and_then(|order| queue.entry_mut(order)) {
+            let notification = Arc::make_mut(&mut newer.waiting.notification);
+            inherit(notification, &entry.waiting.notification);
+            put(&newer.waiting, effects);
         }
-        return;
+        return letter;
     }
     let backoff = backoff::delay(waiting.notification.id.as_str(), waiting.attempts);
     let not_before = later(now, backoff).max(asked.unwrap_or(now));
@@ -294,6 +319,7 @@ fn retry(
         );
         put(waiting, effects);
     }
+    None
 }
 
 /// What a notification that gives way said of alerts that are over: its successor, which knows only
@@ -347,6 +373,15 @@ fn begin_where_it_did(newer: &mut Notification, older: &Notification) {
     newer.first.extend(still);
 }
 
+fn dead_letter(now: Timestamp, entry: &Entry, why: &str) -> DeadLetter {
+    DeadLetter {
+        notification: Arc::clone(&entry.waiting.notification),
+        at: now,
+        why: why.to_owned(),
+        attempts: entry.waiting.attempts,
+    }
+}
+
 /// The notification leaves the outbox.
 fn finish(now: Timestamp, reason: Reason, entry: &Entry, effects: &mut Effects) {
     let notification = &entry.waiting.notification;
@@ -369,7 +404,15 @@ fn decide(
     until: Option<Timestamp>,
     effects: &mut Effects,
 ) {
+    let alerts = &notification.alerts;
+    let alone = alerts.first().filter(|_| alerts.len() == 1);
+    let rule = alerts.first().map(|alert| &alert.rule);
     let about = About {
+        rule: rule
+            .filter(|rule| alerts.iter().all(|it| it.rule == **rule))
+            .cloned(),
+        object: alone.map(|alert| alert.object.clone()),
+        alert: alone.map(|alert| alert.fingerprint),
         receiver: Some(notification.receiver.clone()),
         group: Some(notification.group.clone()),
         notification: Some(notification.id.clone()),

@@ -41,7 +41,7 @@ impl Engine {
         let alerts = stored.alerts(now, &rules);
         let untold = untold(&alerts);
         let notify = Notify::restore(now, policies.clone(), pipeline, stored.notify, &untold);
-        let outbox = Outbox::restore(now, &policies, stored.waiting);
+        let outbox = Outbox::restore(now, &policies, stored.waiting, stored.dead);
         let mut engine = Self {
             now,
             draining: false,
@@ -146,6 +146,7 @@ struct Stored {
     alerts: Vec<Arc<Alert>>,
     notify: Kept,
     waiting: Vec<crate::outbox::Waiting>,
+    dead: Vec<crate::outbox::DeadLetter>,
 }
 
 impl Stored {
@@ -169,6 +170,7 @@ impl Stored {
             }
             (Key::Silence(_), Record::Silence(silence)) => self.notify.silences.push(silence),
             (Key::Outbox(..), Record::Outbox(waiting)) => self.waiting.push(waiting),
+            (Key::Dead(_), Record::Dead(letter)) => self.dead.push(letter),
             _ => {}
         }
     }

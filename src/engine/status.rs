@@ -107,6 +107,12 @@ impl Engine {
         }
     }
 
+    /// What is not delivered: see there.
+    #[must_use]
+    pub fn outbox(&self) -> &crate::outbox::Outbox {
+        &self.outbox
+    }
+
     /// The receivers that an alert goes to now.
     #[must_use]
     pub fn receivers_of(&self, alert: &Alert) -> Vec<ReceiverName> {

@@ -1,5 +1,6 @@
 //! The socket beside the state file on which the other commands ask a running bridge: what was
-//! decided, which silences there are; and make and end silences.
+//! decided, what is not delivered, which silences there are; and make and end silences, and send
+//! again or drop what was not delivered.
 //!
 //! In: one JSON document a connection, on one line: [`Asked`]. Out: one JSON document: [`Answer`].
 //! Whoever may write the state file may connect, nobody else: the socket has its owner's rights
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
@@ -22,8 +24,9 @@ use super::commit::SharedLedger;
 use super::drive::Question;
 use crate::decision::ledger::{Entry, Filter, Ledger};
 use crate::journal::{Key, Record};
-use crate::names::SilenceName;
-use crate::notify::{Silence, SilenceChange};
+use crate::names::{GroupKey, NotificationId, ReceiverName, SilenceName};
+use crate::notify::{Notification, Silence, SilenceChange, Status};
+use crate::outbox::{DeadLetter, OutboxChange, Waiting};
 
 /// How long a question may be, in bytes.
 const LONGEST: u64 = 64 << 10;
@@ -38,6 +41,8 @@ pub enum Asked {
     Silences,
     Silence(Box<Silence>),
     Expire(SilenceName),
+    Outbox,
+    Change(OutboxChange),
 }
 
 /// What is answered.
@@ -47,9 +52,37 @@ pub enum Answer {
     Ledger(Vec<Entry>),
     /// Each with whether it was made while the bridge runs.
     Silences(Vec<(Silence, bool)>),
+    Outbox(Vec<Letter>),
     Done,
     /// What is wrong with the question, in words.
     Refused(String),
+}
+
+/// A message that was not delivered.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Letter {
+    pub id: NotificationId,
+    pub receiver: ReceiverName,
+    pub group: GroupKey,
+    /// `firing` or `resolved`.
+    pub status: String,
+    pub state: LetterState,
+    pub decided_at: Timestamp,
+    pub attempts: u32,
+    /// No attempt before this moment.
+    pub next: Option<Timestamp>,
+    /// Why it is dead.
+    pub why: Option<String>,
+}
+
+/// Where a message stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LetterState {
+    Waiting,
+    UnderWay,
+    Dead,
 }
 
 /// What the answers are made of.
@@ -81,6 +114,69 @@ pub fn take_ledger(records: &mut Vec<(Key, Record)>) -> Ledger {
         (Key::Decision(number), Record::Decision(entry)) => Some((number, *entry)),
         _ => None,
     }))
+}
+
+/// What the journal says was not delivered.
+#[must_use]
+pub fn letters_of(records: &[(Key, Record)]) -> Vec<Letter> {
+    let letters = records.iter().filter_map(|(_, record)| match record {
+        Record::Outbox(waiting) => Some(Letter::waiting(waiting, false)),
+        Record::Dead(letter) => Some(Letter::dead(letter)),
+        _ => None,
+    });
+    letters.collect()
+}
+
+impl LetterState {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::UnderWay => "under way",
+            Self::Dead => "dead",
+        }
+    }
+}
+
+impl Letter {
+    fn waiting(waiting: &Waiting, under_way: bool) -> Self {
+        let state = if under_way {
+            LetterState::UnderWay
+        } else {
+            LetterState::Waiting
+        };
+        Self {
+            attempts: waiting.attempts,
+            next: (!under_way).then_some(waiting.not_before),
+            ..Self::of(&waiting.notification, state)
+        }
+    }
+
+    fn dead(letter: &DeadLetter) -> Self {
+        Self {
+            attempts: letter.attempts,
+            why: Some(letter.why.clone()),
+            ..Self::of(&letter.notification, LetterState::Dead)
+        }
+    }
+
+    fn of(notification: &Notification, state: LetterState) -> Self {
+        let status = match notification.status {
+            Status::Firing => "firing",
+            Status::Resolved => "resolved",
+        };
+        Self {
+            id: notification.id.clone(),
+            receiver: notification.receiver.clone(),
+            group: notification.group.clone(),
+            status: status.to_owned(),
+            state,
+            decided_at: notification.at,
+            attempts: 0,
+            next: None,
+            why: None,
+        }
+    }
 }
 
 impl Listener {
@@ -157,7 +253,38 @@ impl Sources {
                 self.change(silence.name.clone(), SilenceChange::Put(*silence))
                     .await
             }
+            Asked::Outbox => match self.letters().await {
+                Some(letters) => Answer::Outbox(letters),
+                None => stuck(),
+            },
+            Asked::Change(change) => self.change_outbox(change).await,
             Asked::Expire(name) => self.change(name.clone(), SilenceChange::Expire(name)).await,
+        }
+    }
+
+    async fn letters(&self) -> Option<Vec<Letter>> {
+        let undelivered = self.ask(Question::Outbox).await?;
+        let waiting = undelivered.waiting.iter();
+        let waiting = waiting.map(|(it, under_way)| Letter::waiting(it, *under_way));
+        let dead = undelivered.dead.iter().map(Letter::dead);
+        Some(waiting.chain(dead).collect())
+    }
+
+    async fn change_outbox(&self, change: OutboxChange) -> Answer {
+        let Some(letters) = self.letters().await else {
+            return stuck();
+        };
+        let (OutboxChange::Retry(id) | OutboxChange::Drop(id)) = &change;
+        match letters.iter().find(|letter| letter.id == *id) {
+            None => return Answer::Refused(format!("there is no undelivered message {id}")),
+            Some(letter) if letter.state == LetterState::UnderWay => {
+                return Answer::Refused(format!("message {id} is under way"));
+            }
+            Some(_) => {}
+        }
+        match self.ask(|reply| Question::Change(change, reply)).await {
+            Some(()) => Answer::Done,
+            None => stuck(),
         }
     }
 

@@ -14,7 +14,7 @@ use super::clock::Clock;
 use crate::engine::{Effect, Engine, Input, Setup, Status};
 use crate::names::NotificationId;
 use crate::notify::{Silence, SilenceChange};
-use crate::outbox::Outcome;
+use crate::outbox::{DeadLetter, OutboxChange, Outcome, Waiting};
 use crate::watch::Signalled;
 
 /// How many signals are taken before time acts: no flood keeps a timer waiting.
@@ -34,6 +34,14 @@ pub struct Ended {
     pub outcome: Outcome,
 }
 
+/// What was decided and not delivered.
+#[derive(Debug)]
+pub struct Undelivered {
+    /// With whether an attempt is under way.
+    pub waiting: Vec<(Waiting, bool)>,
+    pub dead: Vec<DeadLetter>,
+}
+
 /// A question to the engine.
 #[derive(Debug)]
 pub enum Question {
@@ -42,6 +50,10 @@ pub enum Question {
     Alive(oneshot::Sender<()>),
     /// All silences, with whether each was made while the bridge runs.
     Silences(oneshot::Sender<Vec<(Silence, bool)>>),
+    /// What is not delivered.
+    Outbox(oneshot::Sender<Undelivered>),
+    /// Somebody sends again, or drops, what was not delivered.
+    Change(OutboxChange, oneshot::Sender<()>),
     /// Somebody makes or ends a silence; the answer comes when the engine has it.
     Silence(SilenceChange, oneshot::Sender<()>),
 }
@@ -181,6 +193,23 @@ impl Drive {
             Question::Silences(reply) => {
                 let silences = self.engine.silences();
                 drop(reply.send(silences.map(|(it, made)| (it.clone(), made)).collect()));
+            }
+            Question::Outbox(reply) => {
+                let outbox = self.engine.outbox();
+                let waiting = outbox.waiting().cloned();
+                let waiting = waiting.map(|it| {
+                    let under_way = outbox.is_under_way(&it.notification);
+                    (it, under_way)
+                });
+                let undelivered = Undelivered {
+                    waiting: waiting.collect(),
+                    dead: outbox.dead().cloned().collect(),
+                };
+                drop(reply.send(undelivered));
+            }
+            Question::Change(change, reply) => {
+                inputs.push(Input::OutboxChanged(vec![change]));
+                let _ = reply.send(());
             }
             Question::Silence(change, reply) => {
                 inputs.push(Input::SilencesChanged(vec![change]));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
-use super::{Outbox, Outcome, Waiting};
+use super::{Outbox, OutboxChange, Outcome, Waiting};
 use crate::decision::Decision;
 use crate::engine::Effects;
 use crate::journal::Record;
@@ -79,8 +79,8 @@ impl Rig {
         }
         assert_eq!(
             self.store.len(),
-            self.outbox.waiting().count(),
-            "the journal has what waits"
+            self.outbox.waiting().count() + self.outbox.dead().count(),
+            "the journal has what waits, and what is dead"
         );
         text.join(" ")
     }
@@ -127,15 +127,30 @@ impl Rig {
     pub(super) fn crash(&mut self, second: i64) {
         self.now = at(second);
         self.flying.clear();
-        self.outbox = Outbox::restore(self.now, &self.policies, self.records());
+        let dead = self.store.values().filter_map(|record| match record {
+            Record::Dead(letter) => Some(letter.clone()),
+            _ => None,
+        });
+        let dead = dead.collect();
+        self.outbox = Outbox::restore(self.now, &self.policies, self.records(), dead);
+    }
+
+    /// Somebody sends again, or drops, and what is due begins.
+    pub(super) fn change(&mut self, second: i64, change: &OutboxChange) -> String {
+        self.now = at(second);
+        let mut effects = Effects::default();
+        self.outbox.change(self.now, change, &mut effects);
+        self.outbox.due(self.now, &mut effects);
+        self.commit(effects)
     }
 
     pub(super) fn records(&self) -> Vec<Waiting> {
         let waiting = |record: &Record| match record {
-            Record::Outbox(waiting) => waiting.clone(),
+            Record::Outbox(waiting) => Some(waiting.clone()),
+            Record::Dead(_) => None,
             other => panic!("not this stage's: {other:?}"),
         };
-        self.store.values().map(waiting).collect()
+        self.store.values().filter_map(waiting).collect()
     }
 
     pub(super) fn in_flight(&self) -> Vec<String> {

@@ -163,6 +163,21 @@ impl Queue {
         self.entries.get(&order)?.in_flight.then_some(order)
     }
 
+    /// Takes out an entry that is not under way.
+    pub(crate) fn take_idle(&mut self, id: &NotificationId) -> Option<Entry> {
+        let order = *self.ids.get(id)?;
+        let idle = self
+            .entries
+            .get(&order)
+            .is_some_and(|entry| !entry.in_flight);
+        idle.then(|| self.remove(order)).flatten()
+    }
+
+    /// Whether an entry is under way.
+    pub(crate) fn is_in_flight(&self, id: &NotificationId) -> bool {
+        self.find_in_flight(id).is_some()
+    }
+
     /// When the next attempt may be made, if one may be made at all.
     pub(crate) fn next_attempt(&self) -> Option<Timestamp> {
         let most = if self.breaker.is_open() {

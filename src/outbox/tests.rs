@@ -6,7 +6,7 @@ use insta::assert_snapshot;
 use jiff::SignedDuration;
 
 use super::properties::{Rig, note, occurred};
-use super::{Outcome, Waiting};
+use super::{OutboxChange, Outcome, Waiting};
 use crate::alert::State;
 use crate::notify::fixture::{alert, at, policy};
 use crate::notify::{Cause, Notification, Policy};
@@ -227,7 +227,7 @@ fn what_is_not_delivered_in_time_is_given_up_and_said() {
         "{}",
         rig.decided()
     );
-    assert!(rig.store.is_empty());
+    assert!(rig.records().is_empty());
 }
 
 #[test]
@@ -364,4 +364,75 @@ fn the_attempt_to_tell_what_happened_leaves_nothing_to_resolve() {
     rig.push(1, &[about(Cause::New, 1, &["+a"])]);
     rig.push(2, &[about(Cause::Resolved, 2, &["-a"])]);
     assert_snapshot!(rig.decided(), @"queued g-0, retrying: 503 g-0, queued g-1, cancelled g-1, cancelled g-2");
+}
+
+#[test]
+fn what_is_refused_or_given_up_is_dead_until_somebody_sends_or_drops_it() {
+    let mut rig = Rig::new(vec![policy("chat")]);
+    rig.push(0, &[note("chat", "g", Cause::New, 0)]);
+    rig.end(1, "g-0", refused());
+    rig.push(1, &[note("chat", "h", Cause::New, 1)]);
+    rig.end(1, "h-1", retry(Some(2 * 24 * 3600)));
+    rig.push(25 * 3600, &[]);
+    let dead = |rig: &Rig| {
+        let letters = rig.outbox.dead();
+        let lines: Vec<String> = letters
+            .map(|it| format!("{}: {}", it.notification.id, it.why))
+            .collect();
+        lines.join(", ")
+    };
+    assert_snapshot!(dead(&rig), @"g-0: 400, h-1: not delivered in time, after 1 attempts");
+    rig.crash(26 * 3600);
+    assert_eq!(rig.outbox.dead().count(), 2, "they survive a crash");
+    assert_eq!(
+        rig.change(26 * 3600, &OutboxChange::Retry("g-0".into())),
+        "g-0#1"
+    );
+    rig.end(26 * 3600, "g-0", Outcome::Accepted);
+    rig.change(26 * 3600, &OutboxChange::Drop("h-1".into()));
+    assert!(rig.store.is_empty(), "{}", dead(&rig));
+    assert_snapshot!(rig.decided(), @"queued g-0, refused: 400 g-0, queued h-1, retrying: 503 h-1, gave-up: not delivered in time, after 1 attempts h-1, queued g-0, sent g-0, dropped h-1");
+}
+
+#[test]
+fn what_waits_is_attempted_at_once_if_somebody_says_so_and_what_is_under_way_is_left_alone() {
+    let mut rig = Rig::new(vec![policy("chat")]);
+    rig.push(0, &[note("chat", "g", Cause::New, 0)]);
+    assert_eq!(rig.change(0, &OutboxChange::Drop("g-0".into())), "");
+    rig.end(0, "g-0", retry(None));
+    assert_eq!(rig.change(0, &OutboxChange::Retry("g-0".into())), "g-0#2");
+    rig.end(0, "g-0", Outcome::Accepted);
+    assert!(rig.store.is_empty());
+}
+
+#[test]
+fn a_dead_letter_does_not_overtake_what_is_so_now() {
+    let mut rig = Rig::new(vec![policy("chat")]);
+    rig.push(0, &[note("chat", "g", Cause::New, 0)]);
+    rig.end(1, "g-0", refused());
+    rig.push(2, &[note("chat", "g", Cause::Changed, 2)]);
+    rig.change(3, &OutboxChange::Retry("g-0".into()));
+    rig.end(4, "g-2", Outcome::Accepted);
+    assert_eq!(rig.push(5, &[]), "");
+    assert!(
+        rig.decided().contains("superseded g-0"),
+        "{}",
+        rig.decided()
+    );
+}
+
+#[test]
+fn only_so_many_dead_letters_are_kept() {
+    let mut rig = Rig::new(vec![policy("chat")]);
+    for second in 0..=super::MOST_DEAD {
+        let second = i64::try_from(second).unwrap();
+        rig.push(second, &[note("chat", "g", Cause::New, second)]);
+        rig.end(second, &format!("g-{second}"), refused());
+    }
+    assert_eq!(rig.outbox.dead().count(), super::MOST_DEAD);
+    assert!(
+        rig.decided()
+            .ends_with("the oldest is forgotten g-0, refused: 400 g-1000"),
+        "the oldest goes, and it is said"
+    );
 }

@@ -134,6 +134,37 @@ async fn the_ledger_is_read_from_the_file_when_no_bridge_runs() {
 }
 
 #[tokio::test]
+async fn what_a_receiver_refused_is_kept_through_a_kill_and_sent_again_when_somebody_says_so() {
+    let world = World::new("dead").await;
+    let database = world.database("orders").await;
+    let bridge = started(&world).await;
+    world.webhook.fail_next(1, 400, None);
+    world.phase(&database, "Failed").await;
+    bridge.says("\"refused").await;
+    let list = |expected: &str| {
+        let (code, listed) = ask(&world, "outbox", &["list", "--receiver", "hook"]);
+        assert_eq!(code, Some(0), "{listed}");
+        assert!(listed.contains(expected), "{expected}: {listed}");
+    };
+    list("   dead   ");
+    list("firing hook{");
+    bridge.kill();
+    list("   dead   ");
+
+    let bridge = world.command().start().await;
+    bridge.ready().await;
+    assert!(world.webhook.messages().is_empty(), "{}", bridge.log());
+    let retried = ask(&world, "outbox", &["retry", "--dead"]);
+    assert_eq!(retried, (Some(0), "1 message sent again\n".to_owned()));
+    world.webhook.wait_for(1, SOON).await.unwrap();
+    bridge.says("\"sent\"").await;
+    list("everything is delivered");
+    let (code, refused) = ask(&world, "outbox", &["drop", "nonsense"]);
+    assert_eq!(code, Some(1), "{refused}");
+    assert_eq!(refused, "error: there is no undelivered message nonsense\n");
+}
+
+#[tokio::test]
 async fn what_is_wrong_with_a_silence_is_said_before_anybody_is_asked() {
     let world = World::new("wrong-silence").await;
     let say = |arguments: &[&str]| {
