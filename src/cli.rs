@@ -30,7 +30,8 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::live::logs;
 use crate::setup::Files;
-use crate::watch::cluster::Address;
+use crate::watch::cluster::{Address, Cluster};
+use crate::watch::documents::Documents;
 use failure::Failure;
 
 const EXIT_CODES: &str = "\
@@ -96,8 +97,12 @@ struct Logging {
 #[derive(Debug, Args)]
 pub struct FileArgs {
     /// Files and directories of rules and receivers (YAML).
-    #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
+    #[arg(long, required_unless_present = "rules_from_cluster", num_args = 1.., value_name = "PATH")]
     pub rules: Vec<PathBuf>,
+    /// The rules, receivers, routes, inhibitions and silences that the cluster holds; with --rules,
+    /// those too.
+    #[arg(long)]
+    pub rules_from_cluster: bool,
     /// The directory of template files (.hbs).
     #[arg(long, value_name = "DIR")]
     pub templates: Option<PathBuf>,
@@ -107,6 +112,22 @@ pub struct FileArgs {
 }
 
 impl FileArgs {
+    /// The same with what the cluster holds now, if that counts.
+    ///
+    /// # Errors
+    /// The cluster cannot be reached, does not know the kinds, or does not allow to read them.
+    pub async fn files_of(&self, address: &ClusterArgs) -> Result<Files, Failure> {
+        let mut files = self.files(address.namespace.clone());
+        if self.rules_from_cluster {
+            let cluster = Cluster::connect(&address.address()).await?;
+            let documents = Documents::follow(&cluster);
+            documents.listed().await?;
+            files.own_namespace = Some(cluster.namespace().to_string());
+            files.held = Some(documents.held());
+        }
+        Ok(files)
+    }
+
     /// The same for [`crate::setup::load`].
     #[must_use]
     pub fn files(&self, own_namespace: Option<String>) -> Files {

@@ -37,9 +37,11 @@ use std::sync::Arc;
 use crate::diagnostic::{Diagnostics, Source};
 use crate::names::{ReceiverName, RuleName};
 
-pub use crd::{Crd, crds};
+pub use crd::{Crd, DOCUMENT_KINDS, crds};
 pub use credential::{Credential, LiteralOrCredential, SecretKey};
-pub(crate) use documents::{split as split_documents, value as yaml_value};
+pub(crate) use documents::{
+    split as split_documents, text_of as document_text, value as yaml_value,
+};
 pub use editor::editor_schema;
 pub(crate) use files::read_each as read_files;
 pub use matchers::{Comparison, Matcher, MatcherError, Matchers};
@@ -80,6 +82,8 @@ pub struct LoadOptions {
     pub own_namespace: Option<String>,
     /// Read tests of rules too.
     pub tests: bool,
+    /// No rules are no mistake: they may come later.
+    pub may_be_empty: bool,
 }
 
 /// The configuration, if nothing is wrong.

@@ -30,6 +30,7 @@ pub use self::request::credentials;
 pub use self::secret::{CredentialError, NoSecrets, Secret, SecretReader};
 
 use self::answer::Answer;
+use self::guard::Reach;
 use self::request::{Preparation, Prepared};
 use crate::config::{Receiver, Service};
 use crate::names::ReceiverName;
@@ -52,6 +53,16 @@ struct Route {
     service: Service,
     timeout: Duration,
     namespace: Option<String>,
+    reach: Reach,
+}
+
+/// How far receivers of tenants' namespaces reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tenants {
+    /// To what is on the internet: not to services of the cluster or its network.
+    ReachPublicAddresses,
+    /// To whatever the bridge itself does.
+    ReachAll,
 }
 
 /// A receiver that cannot be spoken to as its document says.
@@ -91,18 +102,37 @@ impl Deliverer {
         receivers: &[Receiver],
         secrets: Arc<dyn SecretReader>,
     ) -> Result<Self, Vec<SetupError>> {
+        Self::with(receivers, secrets, Tenants::ReachPublicAddresses)
+    }
+
+    /// The same, with how far receivers of tenants' namespaces reach.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn with(
+        receivers: &[Receiver],
+        secrets: Arc<dyn SecretReader>,
+        tenants: Tenants,
+    ) -> Result<Self, Vec<SetupError>> {
         // Whoever comes first in the process; it is the same provider everywhere.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut routes = BTreeMap::new();
         let mut errors = Vec::new();
         for receiver in receivers {
-            match client(receiver) {
+            let internal = receiver.namespace.is_none() || tenants == Tenants::ReachAll;
+            let reach = if internal {
+                Reach::Anywhere
+            } else {
+                Reach::Public
+            };
+            match client(receiver, reach) {
                 Ok(client) => {
                     let route = Route {
                         client,
                         service: receiver.spec.service.clone(),
                         timeout: receiver.spec.timeout,
                         namespace: receiver.namespace.clone(),
+                        reach,
                     };
                     routes.insert(receiver.name.clone(), route);
                 }
@@ -181,7 +211,7 @@ impl Deliverer {
 impl Route {
     async fn attempt(&self, prepared: Prepared, secrets: &[Secret]) -> Outcome {
         let host = host(&prepared.url);
-        if let Err(forbidden) = guard::check(&prepared.url) {
+        if let Err(forbidden) = guard::check(&prepared.url, self.reach) {
             return Outcome::Refused {
                 why: forbidden.to_string(),
             };
@@ -215,11 +245,11 @@ impl Route {
     }
 }
 
-fn client(receiver: &Receiver) -> Result<Client, SetupError> {
+fn client(receiver: &Receiver, reach: Reach) -> Result<Client, SetupError> {
     let mut builder = Client::builder()
         .user_agent(concat!("bellwether/", env!("CARGO_PKG_VERSION")))
         .redirect(redirect::Policy::none())
-        .dns_resolver(Arc::new(guard::Guard));
+        .dns_resolver(Arc::new(guard::Guard(reach)));
     if let Service::Webhook(webhook) = &receiver.spec.service
         && let Some(path) = &webhook.ca_file
     {
@@ -321,7 +351,7 @@ mod tests {
 
     impl Resolve for Hostile {
         fn resolve(&self, _: Name) -> Resolving {
-            let forbidden = guard::Forbidden([169, 254, 169, 254].into());
+            let forbidden = guard::Forbidden::Metadata([169, 254, 169, 254].into());
             Box::pin(async move { Err(forbidden.into()) })
         }
     }

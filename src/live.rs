@@ -24,6 +24,7 @@ pub mod http;
 pub mod logs;
 pub mod metrics;
 pub mod reload;
+pub mod report;
 pub mod secrets;
 pub mod signals;
 pub mod streams;
@@ -49,6 +50,7 @@ use commit::{CommitError, Committer};
 use drive::{Drive, Wires};
 use metrics::Metrics;
 use reload::{Reload, Watched};
+use report::Reports;
 use signals::Signals;
 use streams::{Ended, Streams};
 
@@ -127,6 +129,7 @@ fn start(parts: Parts, stop: oneshot::Receiver<()>) -> Tasks {
     let (to_reload, reloads) = mpsc::channel(1);
 
     let counts = metrics::Streams::default();
+    let own = parts.cluster.namespace().clone();
     let mut streams = Streams::new(parts.cluster, to_engine, counts.clone());
     streams.go_on(&parts.loaded.rules, Ended::default());
 
@@ -141,12 +144,19 @@ fn start(parts: Parts, stop: oneshot::Receiver<()>) -> Tasks {
     );
     let control = control::Sources {
         questions: questions.clone(),
-        ledger,
+        ledger: ledger.clone(),
     };
+    let reports = parts.watched.documents.clone().map(|documents| Reports {
+        documents,
+        taken: parts.watched.taken.subscribe(),
+        questions: questions.clone(),
+        ledger,
+        own,
+    });
     let answers = http::Sources {
         questions,
         journal: committer.health(),
-        configuration: reload::Health::default(),
+        configuration: parts.watched.health.clone(),
         metrics: metrics.clone(),
         streams: counts,
     };
@@ -173,7 +183,6 @@ fn start(parts: Parts, stop: oneshot::Receiver<()>) -> Tasks {
         attempts: attempts.clone(),
         engine: to_reload,
         metrics,
-        health: answers.configuration.clone(),
     };
     Tasks {
         streams: Task::start(reload.run()),
@@ -185,6 +194,12 @@ fn start(parts: Parts, stop: oneshot::Receiver<()>) -> Tasks {
         http: Task::start(async move {
             match parts.listener {
                 Some(listener) => http::serve(listener, answers).await,
+                None => std::future::pending().await,
+            }
+        }),
+        reports: Task::start(async move {
+            match reports {
+                Some(reports) => reports.run().await,
                 None => std::future::pending().await,
             }
         }),
@@ -225,6 +240,8 @@ struct Tasks {
     courier: Task<Result<(), JoinError>>,
     http: Task<io::Result<()>>,
     control: Task<()>,
+    /// What becomes of the cluster's documents, if they count.
+    reports: Task<()>,
 }
 
 impl Tasks {
@@ -238,6 +255,7 @@ impl Tasks {
                 Ok(Err(error)) => LiveError::Http(error),
                 end => of_task("the HTTP server", end.map(|_| ())),
             },
+            end = self.reports.end() => of_task("the reports of documents", end),
             end = self.control.end() => of_task("the control socket", end),
             end = self.drive.end() => match end {
                 // It stops by itself only when nobody carries out its effects any more.

@@ -26,6 +26,7 @@ use crate::evaluate::{Compiled, RuleSet, compile};
 use crate::names::{ReceiverName, RuleName};
 use crate::notify::{Pipeline, Policy};
 use crate::render::Format;
+use crate::watch::documents::Held;
 pub use reading::Reading;
 use schemas::Schemas;
 
@@ -50,6 +51,8 @@ pub struct Files {
     pub crds: Vec<PathBuf>,
     /// The same as a cluster publishes them: a group's version and its document of `/openapi/v3`.
     pub served: Vec<(String, serde_json::Value)>,
+    /// The documents of a cluster, if they count too.
+    pub held: Option<Held>,
     /// What types say against a rule does not refuse it: a schema that changed must not keep a bridge
     /// from starting.
     pub advisory: bool,
@@ -187,6 +190,7 @@ impl Files {
             params: self.params.clone(),
             own_namespace: self.own_namespace.clone(),
             tests: self.tests,
+            may_be_empty: self.held.is_some(),
         }
     }
 }

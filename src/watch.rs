@@ -20,6 +20,7 @@ pub mod object;
 mod event;
 mod backoff;
 pub mod secret;
+pub mod documents;
 pub mod stats;
 
 use std::fmt::Write as _;

@@ -133,7 +133,7 @@ pub async fn run(arguments: &Check) -> Result<(), Failure> {
     let mut files = Files {
         crds: arguments.crds.clone(),
         tests: true,
-        ..arguments.files.files(arguments.address.namespace.clone())
+        ..arguments.files.files_of(&arguments.address).await?
     };
     if arguments.cluster {
         let cluster = Cluster::connect(&arguments.address.address()).await?;

@@ -8,7 +8,7 @@ const EXAMPLES: &str = "\
 Examples:
   bellwether crds | kubectl apply --server-side -f -";
 
-/// Print the CRDs of Rule and Receiver
+/// Print the CRDs of our kinds
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Crds {}

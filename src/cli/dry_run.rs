@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use super::failure::{self, Failure};
-use super::typed::by_schemas;
+use super::typed::{by_schemas, load};
 use super::{ClusterArgs, FileArgs};
 use crate::dry_run::input::{Fact, InputError};
 use crate::dry_run::{DryRun, Row, input, report};
@@ -88,9 +88,9 @@ enum Output {
 pub async fn run(arguments: &DryRunArgs) -> Result<(), Failure> {
     let files = Files {
         assume_held: arguments.assume_held,
-        ..arguments.files.files(arguments.cluster.namespace.clone())
+        ..arguments.files.files_of(&arguments.cluster).await?
     };
-    let loaded = setup::load(&files)?;
+    let loaded = load(&files)?;
     let mut clock = Clock::start();
     let Some(file) = &arguments.from else {
         let (cluster, loaded) = connected(&arguments.cluster, &files, loaded).await?;

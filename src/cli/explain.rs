@@ -9,6 +9,7 @@ use serde_json::{Value as Document, json};
 
 use super::dry_run::{Facts, connected, listed, say, warn_of_nothing};
 use super::failure::{self, Failure};
+use super::typed::load;
 use super::{ClusterArgs, FileArgs};
 use crate::cel::{Json, Tree};
 use crate::dry_run::input::{Fact, What};
@@ -18,7 +19,7 @@ use crate::evaluate::moment::Explanation;
 use crate::evaluate::{Rule, Trigger, Verdict};
 use crate::live::clock::Clock;
 use crate::names::{ObjectRef, RuleName};
-use crate::setup::{self, Loaded};
+use crate::setup::Loaded;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -66,8 +67,8 @@ enum Output {
 /// The rules or the input are wrong, the cluster cannot be reached, or there is no such rule or
 /// object.
 pub async fn run(arguments: &Explain) -> Result<(), Failure> {
-    let files = arguments.files.files(arguments.cluster.namespace.clone());
-    let loaded = setup::load(&files)?;
+    let files = arguments.files.files_of(&arguments.cluster).await?;
+    let loaded = load(&files)?;
     let rule = arguments.rule(&loaded)?;
     let mut clock = Clock::start();
     let Some(file) = &arguments.from else {

@@ -1,6 +1,7 @@
 //! How a command ends badly: what is printed, and the exit code.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use crate::deliver::{SetupError, Unresolved};
 use crate::diagnostic::Diagnostics;
@@ -84,6 +85,15 @@ impl From<Vec<Unresolved>> for Failure {
 
 impl From<WatchError> for Failure {
     fn from(error: WatchError) -> Self {
+        Self {
+            exit: CLUSTER,
+            report: format!("error: {error}"),
+        }
+    }
+}
+
+impl From<Arc<WatchError>> for Failure {
+    fn from(error: Arc<WatchError>) -> Self {
         Self {
             exit: CLUSTER,
             report: format!("error: {error}"),

@@ -8,10 +8,11 @@ use clap::Args;
 
 use super::dry_run::say;
 use super::failure::{self, Failure};
+use super::typed::load;
 use super::{ClusterArgs, FileArgs};
 use crate::names::SourceKey;
 use crate::setup::rights::{Plural, Rights, ServiceAccount, guess};
-use crate::setup::{self, Files, Loaded};
+use crate::setup::{self, Loaded};
 use crate::watch::Source;
 use crate::watch::cluster::Cluster;
 use crate::watch::error::WatchError;
@@ -85,11 +86,10 @@ pub async fn run(arguments: &Rbac) -> Result<(), Failure> {
                 .as_ref()
                 .map(|cluster| cluster.namespace().to_string())
         });
-    let files = Files {
-        crds: arguments.crds.clone(),
-        ..arguments.files.files(own.clone())
-    };
-    let loaded = setup::load(&files)?;
+    let mut files = arguments.files.files_of(address).await?;
+    files.crds.clone_from(&arguments.crds);
+    files.own_namespace = own.clone();
+    let loaded = load(&files)?;
     let served = match &cluster {
         Some(cluster) => plurals(cluster, &loaded).await?,
         None => BTreeMap::new(),
@@ -112,7 +112,10 @@ pub async fn run(arguments: &Rbac) -> Result<(), Failure> {
             "say it with --namespace or --service-account",
         ));
     };
-    let rights = Rights::of(&loaded, &own, &plural);
+    let mut rights = Rights::of(&loaded, &own, &plural);
+    if arguments.files.rules_from_cluster {
+        rights.documents();
+    }
     say(&rights.manifests(&arguments.name, account));
     Ok(())
 }

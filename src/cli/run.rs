@@ -4,13 +4,14 @@
 //! file, cluster. Once it runs, an unreachable cluster is waited for.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 use super::control::default_state;
 use super::failure::{self, Failure};
@@ -18,24 +19,31 @@ use super::summary::Summary;
 use super::typed::served;
 use super::{ClusterArgs, FileArgs};
 use crate::config::duration;
-use crate::deliver::{CredentialError, Deliverer, NoSecrets, SecretReader};
+use crate::deliver::{CredentialError, Deliverer, NoSecrets, SecretReader, Tenants};
 use crate::journal::{Journal, Store};
-use crate::live::reload::Watched;
+use crate::live::reload::{self, Health, Watched};
+use crate::live::report::Taken;
 use crate::live::secrets::ClusterSecrets;
 use crate::live::signals::{Hangups, Signals};
 use crate::live::{self, Parts, control, logs};
-use crate::setup::last_good::LastGood;
+use crate::setup::Files;
+use crate::setup::last_good::{LastGood, Reloaded};
 use crate::watch::cluster::Cluster;
+use crate::watch::documents::Documents;
 
 const EXAMPLES: &str = "\
 Examples:
   bellwether run --rules rules/
   bellwether run --rules rules/ --templates templates/ --context staging --param hold=30s
+  bellwether run --rules-from-cluster       # kubectl apply -f rules.yaml; kubectl get bellwether -A
   bellwether run --rules /etc/bellwether/rules --state /var/lib/bellwether/state --listen 0.0.0.0:8080
 
 Rules, receivers and templates are read again when they change (also when a mounted ConfigMap is
 swapped) and on SIGHUP: nothing fires again, a document that is wrong leaves its last good version in
-force and is told in the log, in /readyz and in bellwether_config_last_reload_successful.
+force and is told in the log, in /readyz and in bellwether_config_last_reload_successful. With
+--rules-from-cluster the same goes for what the cluster holds, and each document's status says whether
+it was accepted and what it found. Documents in the bridge's own namespace are cluster-wide; others
+see only their namespace, and notify its receivers and those that are shared.
 
 The first SIGTERM or Ctrl-C waits for attempts under way, at most ten seconds, and exits 0; the
 second stops at once with exit code 130. Nothing is lost either way: what is not yet delivered is in
@@ -56,6 +64,10 @@ pub struct Run {
     /// Where /healthz, /readyz and /metrics are served, or `off`.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     listen: Listen,
+    /// Receivers in other namespaces than the bridge's own may send to private and loopback
+    /// addresses; without it, to public ones only.
+    #[arg(long)]
+    allow_internal_addresses: bool,
     /// How often rules, receivers and templates are looked at for changes, or `off`: then on SIGHUP
     /// only.
     #[arg(long, value_name = "DURATION", default_value = "5s")]
@@ -108,16 +120,25 @@ impl FromStr for Listen {
 /// It cannot start, or something broke that must not break.
 pub async fn run(arguments: &Run, format: logs::Format) -> Result<(), Failure> {
     // Reads the kubeconfig and asks nobody; what is wrong with it waits until the files are right.
-    let cluster = Cluster::connect(&arguments.cluster.address()).await;
+    let mut cluster = Cluster::connect(&arguments.cluster.address()).await;
     let own_namespace = cluster.as_ref().ok().map(|c| c.namespace().to_string());
-    let files = arguments.files.files(own_namespace);
-    let (mut last_good, loaded, reading) = LastGood::load(files)?;
+    let mut files = arguments.files.files(own_namespace);
+    let mut documents = None;
+    if arguments.files.rules_from_cluster {
+        let connected = cluster?;
+        documents = Some(Arc::new(follow(&connected, &mut files).await?));
+        cluster = Ok(connected);
+    }
+    let (mut last_good, reloaded, reading) = LastGood::load(files)?;
+    let Reloaded { loaded, problems } = reloaded;
 
     let secrets: Arc<dyn SecretReader> = match &cluster {
         Ok(cluster) => Arc::new(ClusterSecrets::of(cluster.clone())),
         Err(_) => Arc::new(NoSecrets),
     };
-    let deliverer = Deliverer::new(&loaded.configuration.receivers, secrets.clone())?;
+    let tenants = arguments.tenants();
+    let receivers = &loaded.configuration.receivers;
+    let deliverer = Deliverer::with(receivers, secrets.clone(), tenants)?;
     let unresolved = deliverer.verify().await;
     let (in_cluster, here): (Vec<_>, Vec<_>) = unresolved
         .into_iter()
@@ -131,24 +152,21 @@ pub async fn run(arguments: &Run, format: logs::Format) -> Result<(), Failure> {
     let cluster = cluster?;
     store.claim(&cluster.identity().await?.to_string())?;
     last_good.go_by(served(&cluster, last_good.files()).await?);
-    let loaded = last_good.again(&reading).unwrap_or(loaded);
+    // Nothing else has changed since; and if it had, the rules stay as they are.
+    let (loaded, problems) = match last_good.take(&reading) {
+        Ok(again) => (again.loaded, again.problems),
+        Err(_) => (loaded, problems),
+    };
+    for problem in reload::tell(&problems) {
+        tracing::error!("this document does not run: {problem}");
+    }
     if !in_cluster.is_empty() {
         return Err(in_cluster.into());
     }
     let records = store.load()?;
 
     let listener = listen(arguments.listen).await?;
-    let control = match control::Listener::open(&state) {
-        Ok(control) => Some(control),
-        Err(error) => {
-            let path = control::path_of(&state);
-            let path = path.display();
-            tracing::warn!(
-                "`bellwether ledger` and `silence` cannot ask this bridge: {path}: {error}"
-            );
-            None
-        }
-    };
+    let control = open_control(&state);
     let name = arguments.cluster.cluster_name.as_deref();
     let cluster_name: Arc<str> = name.map_or_else(|| cluster.name().clone(), Arc::from);
     let summary = Summary {
@@ -169,12 +187,17 @@ pub async fn run(arguments: &Run, format: logs::Format) -> Result<(), Failure> {
         report: format!("error: signals cannot be received: {error}"),
     };
     let signals = Signals::listen().map_err(no_signals)?;
+    let held = last_good.files().held.clone().unwrap_or_default();
     let watched = Watched {
+        documents,
+        taken: watch::Sender::new(Taken::of(held, &problems, &loaded.advice)),
+        health: Health::of(&problems),
         last_good,
         reading,
         every: arguments.reload_interval.0,
         hangups: Hangups::listen().map_err(no_signals)?,
         secrets,
+        tenants,
         cluster: cluster.clone(),
     };
     let parts = Parts {
@@ -192,7 +215,34 @@ pub async fn run(arguments: &Run, format: logs::Format) -> Result<(), Failure> {
     Ok(live::run(parts, signals).await?)
 }
 
+/// Begins to follow the documents of the cluster, and reads what it holds now.
+async fn follow(cluster: &Cluster, files: &mut Files) -> Result<Documents, Failure> {
+    let documents = Documents::follow(cluster);
+    documents.listed().await?;
+    files.held = Some(documents.held());
+    Ok(documents)
+}
+
+/// Where the other commands ask; a bridge that cannot be asked runs all the same.
+fn open_control(state: &Path) -> Option<control::Listener> {
+    let opened = control::Listener::open(state);
+    let told = opened.inspect_err(|error| {
+        let path = control::path_of(state);
+        let path = path.display();
+        tracing::warn!("`bellwether ledger` and `silence` cannot ask this bridge: {path}: {error}");
+    });
+    told.ok()
+}
+
 impl Run {
+    fn tenants(&self) -> Tenants {
+        if self.allow_internal_addresses {
+            Tenants::ReachAll
+        } else {
+            Tenants::ReachPublicAddresses
+        }
+    }
+
     fn state_file(&self) -> PathBuf {
         let in_pod = self.cluster.kubeconfig.is_none()
             && std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::dry_run::{Facts, say};
 use super::failure::{self, Failure};
+use super::typed::load;
 use super::{ClusterArgs, FileArgs};
 use crate::alert::{Alert, Ending, Nature, Resolution, State, Texts};
 use crate::cel::Json;
@@ -19,7 +20,7 @@ use crate::names::{Fingerprint, Labels, ObjectRef, ReceiverName, Severity, Uid};
 use crate::notify::{Cause, Notification, Status};
 use crate::outbox::Outcome;
 use crate::render::render;
-use crate::setup::{self, Files, Loaded};
+use crate::setup::{Files, Loaded};
 use crate::watch::cluster::Cluster;
 
 const EXAMPLES: &str = "\
@@ -57,9 +58,10 @@ pub struct Send {
 pub async fn run(arguments: &Send) -> Result<(), Failure> {
     let cluster = Cluster::connect(&arguments.cluster.address()).await;
     let own_namespace = cluster.as_ref().ok().map(|one| one.namespace().to_string());
-    let loaded = setup::load(&Files {
+    let loaded = load(&Files {
         assume_held: arguments.alert.is_some(),
-        ..arguments.files.files(own_namespace)
+        own_namespace,
+        ..arguments.files.files_of(&arguments.cluster).await?
     })?;
     let receiver = ReceiverName::from(arguments.receiver.as_str());
     let Some(format) = loaded.formats.get(&receiver) else {

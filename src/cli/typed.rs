@@ -1,5 +1,7 @@
 //! Rules that go by the schemas of the cluster that they run on.
 
+use crate::diagnostic::Diagnostics;
+use crate::setup::last_good::LastGood;
 use crate::setup::{self, Files, Loaded};
 
 use crate::watch::cluster::Cluster;
@@ -16,6 +18,22 @@ pub(super) async fn served(
     cluster.schemas_of(setup::watched_versions(files)).await
 }
 
+/// Compiles and checks the files. What is wrong with a cluster's documents is told, and the others
+/// count, as they do in a bridge that runs.
+///
+/// # Errors
+/// Every problem of every file.
+pub(super) fn load(files: &Files) -> Result<Loaded, Diagnostics> {
+    if files.held.is_none() {
+        return setup::load(files);
+    }
+    let (_, reloaded, _) = LastGood::load(files.clone())?;
+    if !reloaded.problems.is_empty() {
+        eprintln!("{}", reloaded.problems.human(super::colour()));
+    }
+    Ok(reloaded.loaded)
+}
+
 /// The same rules, going by the cluster's schemas; what those say against them is advice. Without
 /// its schemas, and where files have changed this moment, they stay as they are.
 pub(super) async fn by_schemas(
@@ -28,5 +46,9 @@ pub(super) async fn by_schemas(
         advisory: true,
         ..files.clone()
     };
-    Ok(setup::load(&files).unwrap_or(loaded))
+    if files.held.is_none() {
+        return Ok(setup::load(&files).unwrap_or(loaded));
+    }
+    let again = LastGood::load(files).map(|(_, again, _)| again.loaded);
+    Ok(again.unwrap_or(loaded))
 }

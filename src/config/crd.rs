@@ -8,6 +8,15 @@ use serde_json::{Value, json};
 use super::envelope::Kind;
 use super::{GROUP, VERSION, load, schema};
 
+/// The kinds that a cluster may hold, each with its plural.
+pub const DOCUMENT_KINDS: [(&str, &str); 5] = [
+    (RULE.kind, RULE.plural),
+    (RECEIVER.kind, RECEIVER.plural),
+    (ROUTE.kind, ROUTE.plural),
+    (INHIBITION.kind, INHIBITION.plural),
+    (SILENCE.kind, SILENCE.plural),
+];
+
 /// What differs between the kinds.
 struct Names {
     kind: &'static str,
@@ -16,8 +25,12 @@ struct Names {
     short: &'static str,
     description: &'static str,
     /// Columns of `kubectl get`, besides the name, Ready and the age: title, type and JSON path.
-    columns: &'static [(&'static str, &'static str, &'static str)],
+    columns: &'static [Column],
+    /// The same of what the bridge reports.
+    reported: &'static [Column],
 }
+
+type Column = (&'static str, &'static str, &'static str);
 
 const RULE: Names = Names {
     kind: "Rule",
@@ -29,6 +42,11 @@ const RULE: Names = Names {
         ("Watches", "string", ".spec.watch.kind"),
         ("Severity", "string", ".spec.severity"),
         ("For", "string", ".spec.for"),
+    ],
+    reported: &[
+        ("Objects", "integer", ".status.objects"),
+        ("Pending", "integer", ".status.pending"),
+        ("Firing", "integer", ".status.firing"),
     ],
 };
 
@@ -42,6 +60,7 @@ const RECEIVER: Names = Names {
         ("Repeat", "string", ".spec.repeatInterval"),
         ("Shared", "boolean", ".spec.shared"),
     ],
+    reported: &[("Waiting", "integer", ".status.waiting")],
 };
 
 const ROUTE: Names = Names {
@@ -54,6 +73,7 @@ const ROUTE: Names = Names {
         ("Priority", "integer", ".spec.priority"),
         ("Receivers", "string", ".spec.receivers"),
     ],
+    reported: &[],
 };
 
 const INHIBITION: Names = Names {
@@ -63,6 +83,7 @@ const INHIBITION: Names = Names {
     short: "bwinhibition",
     description: "While one alert fires, nobody is told of certain others.",
     columns: &[],
+    reported: &[],
 };
 
 const SILENCE: Names = Names {
@@ -76,6 +97,7 @@ const SILENCE: Names = Names {
         ("Comment", "string", ".spec.comment"),
         ("By", "string", ".spec.createdBy"),
     ],
+    reported: &[],
 };
 
 /// A manifest of one kind, and the name of the file that it is kept in.
@@ -127,6 +149,7 @@ fn manifest(names: &Names, spec: &Value) -> Value {
             "string",
             ".status.conditions[?(@.type==\"Ready\")].status",
         )])
+        .chain(names.reported.iter().copied())
         .chain([("Age", "date", ".metadata.creationTimestamp")])
         .map(|(name, of, path)| json!({ "name": name, "type": of, "jsonPath": path }))
         .collect::<Vec<_>>();
@@ -155,24 +178,40 @@ fn manifest(names: &Names, spec: &Value) -> Value {
                     "type": "object",
                     "description": names.description,
                     "required": ["spec"],
-                    "properties": { "spec": spec, "status": status() },
+                    "properties": { "spec": spec, "status": status(names.kind) },
                 } },
             }],
         },
     })
 }
 
-/// What the bridge reports about a document: conditions in the form of `metav1.Condition`.
-fn status() -> Value {
-    json!({
+/// What the bridge reports about a document: conditions in the form of `metav1.Condition`, and
+/// numbers.
+fn status(kind: &str) -> Value {
+    let whole = |description: &str| json!({ "type": "integer", "format": "int64", "description": description });
+    let text = |description: &str| json!({ "type": "string", "description": description });
+    let moment = |description: &str| json!({ "type": "string", "format": "date-time", "description": description });
+    let numbers = match kind {
+        "Rule" => json!({
+            "objects": whole("How many objects it watches."),
+            "pending": whole("Alerts whose hold has begun."),
+            "firing": whole("Alerts that fire."),
+            "unknown": whole("Objects on which it cannot be evaluated."),
+            "lastError": text("Why it cannot be evaluated on one of them."),
+            "lastNotification": moment("When a receiver last took a message about it."),
+        }),
+        "Receiver" => json!({
+            "waiting": whole("Messages that it has not taken yet."),
+            "lastError": text("Why it did not take the last message that it did not take."),
+            "lastNotification": moment("When it last took a message."),
+        }),
+        _ => json!({}),
+    };
+    let mut status = json!({
         "type": "object",
         "description": "What the bridge made of it.",
         "properties": {
-            "observedGeneration": {
-                "type": "integer",
-                "format": "int64",
-                "description": "The generation that the conditions are about.",
-            },
+            "observedGeneration": whole("The generation that the conditions are about."),
             "conditions": {
                 "type": "array",
                 "x-kubernetes-list-type": "map",
@@ -191,7 +230,11 @@ fn status() -> Value {
                 },
             },
         },
-    })
+    });
+    for (name, schema) in numbers.as_object().into_iter().flatten() {
+        status["properties"][name] = schema.clone();
+    }
+    status
 }
 
 #[cfg(test)]

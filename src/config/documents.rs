@@ -119,6 +119,18 @@ pub fn value(text: &str) -> Result<serde_json::Value, Error> {
     value.map(Option::unwrap_or_default)
 }
 
+/// A document that a cluster holds, as it would stand in a file.
+pub fn text_of(kind: &str, namespace: &str, name: &str, spec: &serde_json::Value) -> String {
+    let document = serde_json::json!({
+        "apiVersion": format!("{}/{}", super::GROUP, super::VERSION),
+        "kind": kind,
+        "metadata": { "namespace": namespace, "name": name },
+        "spec": spec,
+    });
+    // Every JSON value is a YAML value; and if one were not, JSON is YAML.
+    serde_saphyr::to_string(&document).unwrap_or_else(|_| document.to_string())
+}
+
 fn refuse_duplicate_keys(document: &Document, node: &Node, diagnostics: &mut Diagnostics) {
     let mut seen: HashMap<&str, &Key> = HashMap::new();
     for (key, value) in node.entries() {
@@ -247,6 +259,18 @@ mod tests {
         let mut diagnostics = Diagnostics::default();
         assert_eq!(read(&source, &mut diagnostics).len(), 1);
         assert_eq!(diagnostics.iter().count(), 2);
+    }
+
+    #[test]
+    fn what_a_cluster_holds_is_one_document_whatever_its_texts() {
+        let text = "a\n---\nb: {{x}}\n...\n";
+        let spec = serde_json::json!({ "on": "true", "summary": text, "no": [null, 1.5, "1.5"] });
+        let text = text_of("Rule", "prod", "x", &spec);
+        let source = Source::new("f", text.clone());
+        let mut diagnostics = Diagnostics::default();
+        assert_eq!(read(&source, &mut diagnostics).len(), 1, "{text}");
+        assert!(diagnostics.is_empty(), "{text}");
+        assert_eq!(value(&text).unwrap()["spec"], spec, "{text}");
     }
 
     #[test]

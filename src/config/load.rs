@@ -63,7 +63,7 @@ pub(super) fn load(
             }
         }
     }
-    if all.rules.is_empty() && !diagnostics.has_errors() {
+    if all.rules.is_empty() && !options.may_be_empty && !diagnostics.has_errors() {
         diagnostics.push(no_rules(sources));
     }
     check_together(&mut all, options, diagnostics);
@@ -172,7 +172,7 @@ fn load_receiver(
     envelope: Envelope,
     diagnostics: &mut Diagnostics,
 ) -> Loaded<Receiver> {
-    check::receiver::check(&document, diagnostics);
+    check::receiver::check(&document, envelope.namespace.as_deref(), diagnostics);
     let read =
         read_spec::<ReceiverSpec>(&document, Kind::Receiver, diagnostics).map(|spec| Receiver {
             name: envelope.full_name().into(),

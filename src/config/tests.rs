@@ -203,7 +203,12 @@ fn a_tenants_rule_notifies_its_own_receivers_and_the_shared_ones() {
     let receiver = |metadata: &str, spec: &str| {
         let body = RECEIVER
             .replace("{name: chat}", metadata)
-            .replace("spec: {", &format!("spec: {{{spec}"));
+            .replace("spec: {", &format!("spec: {{{spec}"))
+            // The environment is the operator's.
+            .replace(
+                "{env: SLACK_WEBHOOK_URL}",
+                "{secretKeyRef: {name: a, key: b}}",
+            );
         format!("---{body}")
     };
     let text = rule("  when: a\n").replace("{name: failed}", "{name: failed, namespace: tenant}")

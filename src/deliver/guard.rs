@@ -1,5 +1,6 @@
 //! Addresses that no notification may go to: link-local ones, where clouds keep the credentials
-//! of the machine. Checked after name resolution, on the addresses that are connected to, so a
+//! of the machine; and for receivers of tenants all that is not public, where the cluster's own
+//! services listen. Checked after name resolution, on the addresses that are connected to, so a
 //! name that answers differently the second time gains nothing.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -15,19 +16,36 @@ const METADATA: [IpAddr; 2] = [
 
 /// A forbidden address was about to be connected to.
 #[derive(Debug, thiserror::Error)]
-#[error("{0} is a link-local or metadata address, where nothing is sent")]
-pub(super) struct Forbidden(pub(super) IpAddr);
+pub(super) enum Forbidden {
+    #[error("{0} is a link-local or metadata address, where nothing is sent")]
+    Metadata(IpAddr),
+    #[error(
+        "{0} is not a public address, and receivers of tenants' namespaces may send only to those; an operator \
+         allows it with --allow-internal-addresses"
+    )]
+    Internal(IpAddr),
+}
+
+/// How far a receiver's messages may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// Everywhere but to metadata services.
+    Anywhere,
+    /// To public addresses.
+    Public,
+}
 
 /// Resolves names with the system's resolver and refuses forbidden addresses.
-pub(super) struct Guard;
+pub(super) struct Guard(pub(super) Reach);
 
 impl Resolve for Guard {
     fn resolve(&self, name: Name) -> Resolving {
+        let reach = self.0;
         Box::pin(async move {
             let addresses = tokio::net::lookup_host((name.as_str(), 0)).await?;
             let addresses: Vec<SocketAddr> = addresses.collect();
             for address in &addresses {
-                allowed(address.ip())?;
+                allowed(address.ip(), reach)?;
             }
             Ok(Box::new(addresses.into_iter()) as Addrs)
         })
@@ -35,22 +53,54 @@ impl Resolve for Guard {
 }
 
 /// Refuses a URL whose host is a forbidden address, which no resolver sees.
-pub(super) fn check(url: &Url) -> Result<(), Forbidden> {
+pub(super) fn check(url: &Url, reach: Reach) -> Result<(), Forbidden> {
     let host = url.host_str().unwrap_or_default();
     let host = host.trim_start_matches('[').trim_end_matches(']');
-    host.parse().map_or(Ok(()), allowed)
+    host.parse()
+        .map_or(Ok(()), |address| allowed(address, reach))
 }
 
-fn allowed(address: IpAddr) -> Result<(), Forbidden> {
+fn allowed(address: IpAddr, reach: Reach) -> Result<(), Forbidden> {
     let address = address.to_canonical();
     let link_local = match address {
         IpAddr::V4(v4) => v4.is_link_local() || v4.is_unspecified(),
         IpAddr::V6(v6) => v6.is_unicast_link_local() || v6.is_unspecified(),
     };
     if link_local || METADATA.contains(&address) {
-        return Err(Forbidden(address));
+        return Err(Forbidden::Metadata(address));
+    }
+    if reach == Reach::Public && is_internal(address) {
+        return Err(Forbidden::Internal(address));
     }
     Ok(())
+}
+
+/// Not for the public internet, by the registries of special-purpose addresses (RFC 6890).
+fn is_internal(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => {
+            let [a, b, ..] = v4.octets();
+            // 100.64.0.0/10 (RFC 6598) and 198.18.0.0/15 (RFC 2544) serve inside of networks.
+            let shared = a == 100 && (64..128).contains(&b);
+            let bench = a == 198 && (18..20).contains(&b);
+            v4.is_loopback()
+                || v4.is_private()
+                || v4.is_broadcast()
+                || v4.is_multicast()
+                || shared
+                || bench
+                || a == 0
+        }
+        IpAddr::V6(v6) => {
+            // NAT64 (RFC 6052) leads to the IPv4 address in its last four bytes.
+            let segments = v6.segments();
+            if segments[..6] == [0x64, 0xff9b, 0, 0, 0, 0] {
+                let [.., a, b, c, d] = v6.octets();
+                return is_internal(IpAddr::V4(Ipv4Addr::new(a, b, c, d)));
+            }
+            v6.is_loopback() || v6.is_unique_local() || v6.is_multicast()
+        }
+    }
 }
 
 #[cfg(test)]
@@ -69,22 +119,56 @@ mod tests {
             "http://100.100.100.200/",
             "http://0.0.0.0/",
         ] {
-            assert!(check(&Url::parse(url).unwrap()).is_err(), "{url}");
+            let url = Url::parse(url).unwrap();
+            assert!(check(&url, Reach::Anywhere).is_err(), "{url}");
+            assert!(check(&url, Reach::Public).is_err(), "{url}");
         }
         for url in [
             "http://127.0.0.1/",
             "https://hooks.slack.com/x",
             "http://10.0.0.1/",
         ] {
-            assert!(check(&Url::parse(url).unwrap()).is_ok(), "{url}");
+            let url = Url::parse(url).unwrap();
+            assert!(check(&url, Reach::Anywhere).is_ok(), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_tenant_reaches_public_addresses_only() {
+        for url in [
+            "http://127.0.0.1/",
+            "http://[::1]/",
+            "http://10.96.0.1/",
+            "http://192.168.1.1/",
+            "http://172.16.5.5/",
+            "http://100.64.0.7/",
+            "http://[fd12::1]/",
+            "http://[::ffff:10.0.0.1]/",
+            "http://[64:ff9b::a00:1]/",
+        ] {
+            let refused = check(&Url::parse(url).unwrap(), Reach::Public);
+            assert!(matches!(refused, Err(Forbidden::Internal(_))), "{url}");
+        }
+        for url in [
+            "https://1.1.1.1/",
+            "https://[2606:4700::1111]/",
+            "https://hooks.slack.com/",
+        ] {
+            assert!(
+                check(&Url::parse(url).unwrap(), Reach::Public).is_ok(),
+                "{url}"
+            );
         }
     }
 
     #[tokio::test]
     async fn addresses_are_checked_after_the_name_was_resolved() {
-        let addresses = Guard.resolve("localhost".parse().unwrap()).await;
+        let guard = Guard(Reach::Anywhere);
+        let addresses = guard.resolve("localhost".parse().unwrap()).await;
         assert!(addresses.ok().unwrap().all(|to| to.ip().is_loopback()));
-        let refused = Guard.resolve("169.254.169.254".parse().unwrap()).await;
+        let refused = Guard(Reach::Public).resolve("localhost".parse().unwrap());
+        assert!(refused.await.err().unwrap().is::<Forbidden>());
+        let refused = guard.resolve("169.254.169.254".parse().unwrap()).await;
         assert!(refused.err().unwrap().is::<Forbidden>());
     }
 }

@@ -58,6 +58,10 @@ pub struct Status {
     pub verdicts: Vec<(RuleName, [u64; 3])>,
     /// Pending and firing alerts by rule.
     pub alerts: BTreeMap<(RuleName, &'static str), u64>,
+    /// How many objects each rule watches.
+    pub objects: BTreeMap<RuleName, u64>,
+    /// On how many objects each rule cannot be evaluated, and why on one of them.
+    pub unknown: BTreeMap<RuleName, (u64, String)>,
     /// Rules whose document is invalid or cannot be read, and why.
     pub frozen: Vec<(RuleName, Arc<str>)>,
     pub outbox: Vec<(ReceiverName, usize)>,
@@ -95,6 +99,8 @@ impl Engine {
             transitions: self.counts.transitions,
             verdicts: names.zip(self.counts.verdicts.iter().copied()).collect(),
             alerts,
+            objects: self.objects_by_rule(),
+            unknown: self.unknown_by_rule(),
             frozen: self.frozen.clone().into_iter().collect(),
             outbox: self.depths(),
             events_retained: self.events.len(),
@@ -162,6 +168,27 @@ impl Engine {
         self.stream_statuses()
             .iter()
             .all(|stream| stream.listed || stream.dormant.is_some())
+    }
+
+    fn objects_by_rule(&self) -> BTreeMap<RuleName, u64> {
+        let mut objects = BTreeMap::new();
+        for (source, stream) in self.rules.sources.iter().zip(&self.streams) {
+            for number in &source.rules {
+                let name = self.rules.rules[*number].name.clone();
+                *objects.entry(name).or_default() += stream.objects.len() as u64;
+            }
+        }
+        objects
+    }
+
+    fn unknown_by_rule(&self) -> BTreeMap<RuleName, (u64, String)> {
+        let mut unknown: BTreeMap<RuleName, (u64, String)> = BTreeMap::new();
+        for ((number, _), _, why) in self.unknowns.iter() {
+            let name = self.rules.rules[number].name.clone();
+            let of_rule = unknown.entry(name).or_insert_with(|| (0, why.to_owned()));
+            of_rule.0 += 1;
+        }
+        unknown
     }
 
     fn depths(&self) -> Vec<(ReceiverName, usize)> {

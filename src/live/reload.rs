@@ -13,21 +13,23 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinError, spawn_blocking};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::attempt::{Attempts, Ways};
 use super::drive;
 use super::metrics::Metrics;
+use super::report::Taken;
 use super::signals::Hangups;
 use super::streams::Streams;
-use crate::deliver::{Deliverer, SecretReader};
+use crate::deliver::{Deliverer, SecretReader, Tenants};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::setup::Loaded;
 use crate::setup::last_good::{LastGood, Reloaded};
 use crate::setup::reading::Reading;
 use crate::watch::cluster::Cluster;
+use crate::watch::documents::{Documents, Held};
 
 /// Two readings so far apart must be the same before they count: nothing is half written then.
 const SETTLE: Duration = Duration::from_millis(300);
@@ -47,6 +49,14 @@ impl Health {
         problems.clone()
     }
 
+    /// As it is at the start.
+    #[must_use]
+    pub fn of(problems: &Diagnostics) -> Self {
+        let health = Self::default();
+        health.set(tell(problems));
+        health
+    }
+
     fn set(&self, problems: Vec<String>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = problems;
     }
@@ -56,10 +66,17 @@ impl Health {
 pub struct Watched {
     pub last_good: LastGood,
     pub reading: Reading,
+    /// The documents of the cluster, if they count.
+    pub documents: Option<Arc<Documents>>,
+    /// What became of those.
+    pub taken: watch::Sender<Taken>,
+    pub health: Health,
     /// How often they are looked at; without it, on SIGHUP only.
     pub every: Option<Duration>,
     pub hangups: Hangups,
     pub secrets: Arc<dyn SecretReader>,
+    /// How far receivers of tenants reach.
+    pub tenants: Tenants,
     /// Whose schemas the rules go by.
     pub cluster: Cluster,
 }
@@ -72,7 +89,6 @@ pub struct Reload {
     pub attempts: Arc<Attempts>,
     pub engine: mpsc::Sender<drive::Reload>,
     pub metrics: Metrics,
-    pub health: Health,
 }
 
 impl Reload {
@@ -81,13 +97,15 @@ impl Reload {
     /// # Errors
     /// A stream panicked.
     pub async fn run(mut self) -> Result<(), JoinError> {
-        self.metrics.configured(Timestamp::now(), 0, None);
+        let wrong = self.watched.health.problems().len();
+        self.metrics.configured(Timestamp::now(), wrong, None);
         loop {
             let look_at = self.watched.every.map(|every| Instant::now() + every);
             let asked = tokio::select! {
                 end = self.streams.first_end() => return end,
                 () = until(look_at) => false,
                 () = self.watched.hangups.next() => true,
+                () = changed(self.watched.documents.as_deref()) => false,
             };
             self.look(asked).await?;
         }
@@ -95,13 +113,14 @@ impl Reload {
 
     /// Reads the files, and takes what changed; all of it if somebody asked for it.
     async fn look(&mut self, asked: bool) -> Result<(), JoinError> {
-        let mut reading = self.read().await?;
+        let (mut reading, mut held) = self.read().await?;
         if !asked && reading == self.watched.reading {
             return Ok(());
         }
         for _ in 0..SETTLED_AFTER {
             sleep(SETTLE).await;
-            let again = self.read().await?;
+            let (again, held_then) = self.read().await?;
+            held = held_then;
             if again == reading {
                 break;
             }
@@ -123,22 +142,38 @@ impl Reload {
             (next, taken)
         });
         match take.await? {
-            (next, Ok(reloaded)) => self.take(next, reloaded).await,
-            (_, Err(problems)) => self.refuse(tell(&problems)),
+            (next, Ok(reloaded)) => {
+                let taken = Taken::of(held, &reloaded.problems, &reloaded.loaded.advice);
+                self.take(next, reloaded).await;
+                self.watched.taken.send_replace(taken);
+            }
+            (_, Err(problems)) => {
+                self.watched.taken.send_replace(Taken::of(
+                    held,
+                    &problems,
+                    &Diagnostics::default(),
+                ));
+                self.refuse(tell(&problems));
+            }
         }
         Ok(())
     }
 
-    async fn read(&self) -> Result<Reading, JoinError> {
-        let files = self.watched.last_good.files().clone();
+    async fn read(&self) -> Result<(Reading, Held), JoinError> {
+        let mut files = self.watched.last_good.files().clone();
+        let documents = self.watched.documents.as_deref();
+        files.held = documents.map(Documents::held);
+        let held = files.held.clone().unwrap_or_default();
         // What cannot be read is part of the reading.
-        spawn_blocking(move || Reading::of(&files, &mut Diagnostics::default())).await
+        let reading = spawn_blocking(move || Reading::of(&files, &mut Diagnostics::default()));
+        Ok((reading.await?, held))
     }
 
     async fn take(&mut self, next: LastGood, reloaded: Reloaded) {
         let Reloaded { loaded, problems } = reloaded;
         let receivers = &loaded.configuration.receivers;
-        let deliverer = match Deliverer::new(receivers, self.watched.secrets.clone()) {
+        let secrets = self.watched.secrets.clone();
+        let deliverer = match Deliverer::with(receivers, secrets, self.watched.tenants) {
             Ok(deliverer) => deliverer,
             Err(errors) => {
                 let errors = errors.iter().map(ToString::to_string);
@@ -173,7 +208,7 @@ impl Reload {
         for problem in &problems {
             tracing::error!("not reloaded, the last good version stays: {problem}");
         }
-        self.health.set(problems);
+        self.watched.health.set(problems);
         self.verify(&ways).await;
     }
 
@@ -198,7 +233,7 @@ impl Reload {
         for problem in &problems {
             tracing::error!("not reloaded, everything stays as it is: {problem}");
         }
-        self.health.set(problems);
+        self.watched.health.set(problems);
     }
 
     /// A credential that is not there yet is tried again at each attempt; somebody should know.
@@ -214,7 +249,8 @@ impl Reload {
 }
 
 /// A line for each problem: place, message, what to do.
-fn tell(problems: &Diagnostics) -> Vec<String> {
+#[must_use]
+pub fn tell(problems: &Diagnostics) -> Vec<String> {
     let line = |problem: &Diagnostic| {
         let place = problem.place.as_ref();
         let place = place.map_or_else(String::new, |place| format!("{place}: "));
@@ -223,6 +259,13 @@ fn tell(problems: &Diagnostics) -> Vec<String> {
         format!("{place}{}{help}", problem.message)
     };
     problems.iter().map(line).collect()
+}
+
+async fn changed(documents: Option<&Documents>) {
+    match documents {
+        Some(documents) => documents.changed().await,
+        None => std::future::pending().await,
+    }
 }
 
 async fn until(moment: Option<Instant>) {

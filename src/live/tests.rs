@@ -8,6 +8,7 @@ fn pending<T: Send + 'static>() -> Task<T> {
 
 fn healthy() -> Tasks {
     Tasks {
+        reports: Task::start(std::future::pending()),
         streams: pending(),
         drive: pending(),
         commit: pending(),

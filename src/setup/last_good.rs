@@ -33,14 +33,27 @@ pub struct Reloaded {
 }
 
 impl LastGood {
-    /// Begins with files that have nothing wrong.
+    /// Begins with files that have nothing wrong. What is wrong with a cluster's documents keeps
+    /// nothing from beginning: those do not run.
     ///
     /// # Errors
     /// Every problem of every file: there is no last good version yet.
-    pub fn load(files: Files) -> Result<(Self, Loaded, Reading), Diagnostics> {
+    pub fn load(files: Files) -> Result<(Self, Reloaded, Reading), Diagnostics> {
         let mut problems = Diagnostics::default();
         let reading = Reading::of(&files, &mut problems);
-        let loaded = assemble(&files, &reading.sources(), &reading.templates, &problems)?;
+        let loaded = match assemble(&files, &reading.sources(), &reading.templates, &problems) {
+            Ok(loaded) => loaded,
+            Err(found) if files.held.is_some() && reading.is_of_cluster(&found) => {
+                let mut last_good = Self {
+                    files,
+                    documents: BTreeMap::new(),
+                    templates: Texts::new(),
+                };
+                let reloaded = last_good.take(&reading)?;
+                return Ok((last_good, reloaded, reading));
+            }
+            Err(found) => return Err(found),
+        };
         let documents = reading
             .documents(files.own_namespace.as_deref())
             .into_iter();
@@ -52,7 +65,8 @@ impl LastGood {
             templates: reading.templates.clone(),
             files,
         };
-        Ok((last_good, loaded, reading))
+        let problems = Diagnostics::default();
+        Ok((last_good, Reloaded { loaded, problems }, reading))
     }
 
     /// The files to read.
@@ -65,15 +79,6 @@ impl LastGood {
     pub fn go_by(&mut self, served: Vec<(String, serde_json::Value)>) {
         self.files.served = served;
         self.files.advisory = true;
-    }
-
-    /// The files that it began with, once more.
-    ///
-    /// # Errors
-    /// As [`Self::load`].
-    pub fn again(&self, reading: &Reading) -> Result<Loaded, Diagnostics> {
-        let (sources, templates) = (reading.sources(), &reading.templates);
-        assemble(&self.files, &sources, templates, &Diagnostics::default())
     }
 
     /// Takes what a new reading has, as far as it is right.
@@ -141,7 +146,7 @@ impl<'a> Choice<'a> {
                     problems.push(Diagnostic::error(format!("{} is empty", source.name())));
                 }
             }
-            if root.sources.is_empty() && root.trouble.is_empty() {
+            if root.sources.is_empty() && root.trouble.is_empty() && !root.is_cluster {
                 let message = format!("{} has no `.yaml` or `.yml` file", root.path.display());
                 problems.push(Diagnostic::error(message));
             }
@@ -216,6 +221,9 @@ impl<'a> Choice<'a> {
         if let Some(trouble) = root.trouble.iter().next() {
             return Some(trouble.message.clone());
         }
+        if root.is_cluster {
+            return self.why_needed(document);
+        }
         let name = document.source.name();
         let file = root.sources.iter().find(|source| source.name() == name);
         let in_file = |found: &&Document| found.source.name() == name;
@@ -240,6 +248,11 @@ impl<'a> Choice<'a> {
             let unread = || format!("a document in {} cannot be read", found.source.name());
             return Some(self.refused.get(&number).cloned().unwrap_or_else(unread));
         }
+        self.why_needed(document)
+    }
+
+    /// What is in force needs the receiver or route that is gone.
+    fn why_needed(&self, document: &Document) -> Option<String> {
         let is_rule = document
             .identity
             .as_ref()
@@ -297,10 +310,15 @@ impl<'a> Choice<'a> {
     /// The rules among what stays, and why.
     fn frozen(&self) -> BTreeMap<RuleName, Arc<str>> {
         let kept = self.kept().into_iter();
-        kept.filter_map(|(document, why)| {
-            let identity = document.identity.as_ref()?;
-            (identity.kind == "Rule").then(|| (identity.name.as_str().into(), why.into()))
-        })
-        .collect()
+        // A cluster's rule may have had alerts before a restart, although no version of it runs.
+        let refused = self.refused.iter();
+        let refused = refused.map(|(number, why)| (&self.found[*number], why.clone()));
+        let refused = refused.filter(|(document, _)| document.is_held);
+        kept.chain(refused)
+            .filter_map(|(document, why)| {
+                let identity = document.identity.as_ref()?;
+                (identity.kind == "Rule").then(|| (identity.name.as_str().into(), why.into()))
+            })
+            .collect()
     }
 }

@@ -4,14 +4,14 @@
 
 use std::collections::BTreeSet;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::{Files, templates};
 use crate::config::{Configuration, read_files, split_documents, yaml_value};
-use crate::diagnostic::{Diagnostics, Source};
+use crate::diagnostic::{Diagnostic, Diagnostics, Level, Source};
 
 /// What the files said.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -23,10 +23,12 @@ pub struct Reading {
     pub(super) templates_trouble: Diagnostics,
 }
 
-/// What was found at one path of rules.
+/// What was found at one path of rules, or in the cluster.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Root {
     pub path: PathBuf,
+    /// The cluster says what there is and what is gone; files may be missing for other reasons.
+    pub is_cluster: bool,
     pub sources: Vec<Arc<Source>>,
     /// What could not be read of it.
     pub trouble: Diagnostics,
@@ -41,10 +43,25 @@ impl Reading {
             problems.append(trouble.clone());
             roots.push(Root {
                 path: path.clone(),
+                is_cluster: false,
                 sources,
                 trouble,
             });
         }
+        roots.extend(files.held.as_ref().map(|held| {
+            let documents = held.documents.iter();
+            let mut trouble = Diagnostics::default();
+            for why in &held.trouble {
+                trouble.push(Diagnostic::error(why.clone()));
+            }
+            problems.append(trouble.clone());
+            Root {
+                path: PathBuf::from("(the cluster)"),
+                is_cluster: true,
+                sources: documents.map(|document| document.source.clone()).collect(),
+                trouble,
+            }
+        }));
         let mut templates_trouble = Diagnostics::default();
         let templates = templates::read(files.templates.as_deref(), &mut templates_trouble);
         problems.append(templates_trouble.clone());
@@ -60,6 +77,17 @@ impl Reading {
     pub fn sources(&self) -> Vec<Arc<Source>> {
         let roots = self.roots.iter();
         roots.flat_map(|root| root.sources.clone()).collect()
+    }
+
+    /// Whether all of these problems are about a cluster's documents.
+    pub(super) fn is_of_cluster(&self, problems: &Diagnostics) -> bool {
+        let held = self.roots.iter().filter(|root| root.is_cluster);
+        let held: BTreeSet<_> = held
+            .flat_map(|root| root.sources.iter().map(|source| source.name()))
+            .collect();
+        let errors = problems.iter().filter(|it| it.level == Level::Error);
+        let mut places = errors.map(|problem| problem.place.as_ref());
+        places.all(|place| place.is_some_and(|place| held.contains(place.file())))
     }
 
     /// The group versions of the kinds that the rules watch, as far as they can be read.
@@ -79,7 +107,7 @@ impl Reading {
         roots
             .flat_map(|root| {
                 let sources = root.sources.iter();
-                sources.flat_map(|source| documents(source, &root.path, own_namespace))
+                sources.flat_map(|source| documents(source, root, own_namespace))
             })
             .collect()
     }
@@ -102,9 +130,11 @@ pub(super) struct Document {
     pub range: Range<usize>,
     /// The path of rules that it was found at.
     pub root: PathBuf,
+    /// It is a cluster's.
+    pub is_held: bool,
 }
 
-fn documents(source: &Arc<Source>, root: &Path, own_namespace: Option<&str>) -> Vec<Document> {
+fn documents(source: &Arc<Source>, root: &Root, own_namespace: Option<&str>) -> Vec<Document> {
     let ranges = split_documents(source.text()).into_iter();
     let document = |range: Range<usize>| {
         let identity = match yaml_value(&source.text()[range.clone()]) {
@@ -116,7 +146,8 @@ fn documents(source: &Arc<Source>, root: &Path, own_namespace: Option<&str>) -> 
             identity,
             source: source.clone(),
             range,
-            root: root.to_owned(),
+            root: root.path.clone(),
+            is_held: root.is_cluster,
         })
     };
     ranges.filter_map(document).collect()

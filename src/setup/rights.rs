@@ -9,7 +9,7 @@ mod role;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Loaded;
-use crate::config::{Credential, Receiver};
+use crate::config::{Credential, DOCUMENT_KINDS, GROUP, Receiver};
 use crate::deliver::credentials;
 use crate::evaluate::{RuleSet, WatchedSource};
 use crate::watch::Source;
@@ -56,6 +56,7 @@ struct Why {
 
 const WATCH: &[&str] = &["list", "watch"];
 const GET: &[&str] = &["get"];
+const PATCH: &[&str] = &["patch"];
 
 impl Rights {
     /// What these rules and receivers need. `own`: the bridge's namespace, where the Secrets of
@@ -121,6 +122,26 @@ impl Rights {
             .extend(readers.map(|(number, _)| rules.rules[*number].name.to_string()));
         why.said
             .insert("a server without events.k8s.io has them in the core group".to_owned());
+    }
+
+    /// What reading our documents from the cluster needs, and reporting of them.
+    pub fn documents(&mut self) {
+        for (_, plural) in DOCUMENT_KINDS {
+            let parts: [(String, &[&str]); 2] = [
+                (plural.to_owned(), WATCH),
+                (format!("{plural}/status"), PATCH),
+            ];
+            for (resource, verbs) in parts {
+                let asked = Asked {
+                    groups: vec![GROUP.to_owned()],
+                    resource,
+                    names: Vec::new(),
+                    verbs,
+                };
+                let why = self.grant(None, asked);
+                why.said.insert("--rules-from-cluster".to_owned());
+            }
+        }
     }
 
     fn secrets(&mut self, receiver: &Receiver, own: &str) {

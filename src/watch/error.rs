@@ -64,6 +64,12 @@ pub enum WatchError {
     #[error("the API server fails ({code}): {message}")]
     Server { code: u16, message: String },
 
+    /// The server does not know the kinds of our own documents.
+    #[error(
+        "the cluster does not have all kinds of bellwether.dev; make them known with `bellwether crds | \
+         kubectl apply --server-side -f -`"
+    )]
+    NoDocuments,
     /// The server has no such kind, at least not in this version.
     #[error("the server has no {kind} in {api_version}{hint}")]
     NoSuchKind {

@@ -91,7 +91,7 @@ impl Cluster {
         }
     }
 
-    fn request_failed(&self, error: &kube::Error) -> WatchError {
+    pub(super) fn request_failed(&self, error: &kube::Error) -> WatchError {
         match error {
             kube::Error::Auth(kube::client::AuthError::AuthExecRun { out, .. }) => {
                 // Neither the command line nor what it printed: either can hold a secret.

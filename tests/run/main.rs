@@ -13,6 +13,7 @@ mod bridge;
 mod check;
 mod crash;
 mod deploy;
+mod documents;
 mod dry_run;
 mod faults;
 mod kinds;

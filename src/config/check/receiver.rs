@@ -18,7 +18,11 @@ const SECRET_HEADERS: [&str; 6] = [
 ];
 
 /// Checks what stands in one receiver document, whether or not it can be read as a receiver.
-pub(in crate::config) fn check(document: &Document, diagnostics: &mut Diagnostics) {
+pub(in crate::config) fn check(
+    document: &Document,
+    namespace: Option<&str>,
+    diagnostics: &mut Diagnostics,
+) {
     let Some(spec) = document.root.get("spec") else {
         return;
     };
@@ -29,6 +33,9 @@ pub(in crate::config) fn check(document: &Document, diagnostics: &mut Diagnostic
     check.one_service(spec);
     super::grouping(document, spec, check.diagnostics);
     check.durations(spec);
+    if let Some(namespace) = namespace {
+        check.nothing_of_the_operator(spec, namespace);
+    }
     if let Some(webhook) = spec.get("webhook") {
         check.webhook(webhook);
     }
@@ -70,6 +77,41 @@ impl Check<'_> {
         let help = format!("exactly one of {}", listed(SERVICES));
         self.diagnostics
             .push(Diagnostic::error(message).at(place).help(help));
+    }
+
+    /// The environment and the files of the bridge are the operator's: a tenant must not have them
+    /// sent somewhere.
+    fn nothing_of_the_operator(&mut self, node: &Node, namespace: &str) {
+        for (key, value) in node.entries() {
+            let of_operator = match key.name.as_str() {
+                "env" | "file" => value.as_str().is_some(),
+                "caFile" => true,
+                _ => false,
+            };
+            if of_operator {
+                let message = format!(
+                    "a receiver in namespace `{namespace}` cannot use `{}` of the bridge",
+                    key.name
+                );
+                let help = match key.name.as_str() {
+                    "caFile" => {
+                        "leave it out: public certificate authorities are trusted".to_owned()
+                    }
+                    _ => format!(
+                        "keep it in a Secret in `{namespace}`: `secretKeyRef: {{name: NAME, key: KEY}}`"
+                    ),
+                };
+                let place = self.document.place(&key.span);
+                self.diagnostics
+                    .push(Diagnostic::error(message).at(place).help(help));
+            } else if key.name == "headers" {
+                for (_, header) in value.entries() {
+                    self.nothing_of_the_operator(header, namespace);
+                }
+            } else {
+                self.nothing_of_the_operator(value, namespace);
+            }
+        }
     }
 
     /// Durations that may not be zero: what they pace would never stop.

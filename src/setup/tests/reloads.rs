@@ -30,7 +30,7 @@ impl World {
     fn new(texts: &[(&str, &str)]) -> Self {
         let (folder, files) = files(texts);
         fs::create_dir_all(folder.path().join("templates")).unwrap();
-        let (last_good, ..) = LastGood::load(files).unwrap_or_else(|p| panic!("{p}"));
+        let (last_good, _, _) = LastGood::load(files).unwrap_or_else(|p| panic!("{p}"));
         Self { folder, last_good }
     }
 
