@@ -9,7 +9,7 @@ use super::envelope::Kind;
 use super::{GROUP, VERSION, load, schema};
 
 /// The kinds, with what each is.
-const KINDS: [(Kind, &str, &str); 3] = [
+const KINDS: [(Kind, &str, &str); 6] = [
     (
         Kind::Rule,
         "Rule",
@@ -19,6 +19,21 @@ const KINDS: [(Kind, &str, &str); 3] = [
         Kind::Receiver,
         "Receiver",
         "Who is told, how, how often and in which groups.",
+    ),
+    (
+        Kind::Route,
+        "Route",
+        "Which alerts go to which receivers, how grouped and when.",
+    ),
+    (
+        Kind::Inhibition,
+        "Inhibition",
+        "While one alert fires, nobody is told of certain others.",
+    ),
+    (
+        Kind::Silence,
+        "Silence",
+        "For some time nobody is told of certain alerts.",
     ),
     (
         Kind::RuleTest,
