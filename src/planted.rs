@@ -35,11 +35,15 @@ pub enum Bug {
     RetryAfterIgnored,
     /// A group is not woken by what resolves.
     ResolveSleeps,
+    /// Silences do not survive a restart.
+    SilencesForgotten,
+    /// What nobody is told of for now counts as told.
+    SilencedIsTold,
 }
 
 #[cfg(test)]
 impl Bug {
-    pub const ALL: [Bug; 15] = [
+    pub const ALL: [Bug; 17] = [
         Bug::DeliverBeforePersist,
         Bug::TimersLostAtRestart,
         Bug::HoldBeginsAgainAtRestart,
@@ -55,6 +59,8 @@ impl Bug {
         Bug::GroupsOvertake,
         Bug::RetryAfterIgnored,
         Bug::ResolveSleeps,
+        Bug::SilencesForgotten,
+        Bug::SilencedIsTold,
     ];
 }
 

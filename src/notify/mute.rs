@@ -15,6 +15,7 @@ use crate::decision::{About, Reason};
 use crate::engine::Effects;
 use crate::journal::{Key, Record};
 use crate::names::{Fingerprint, GroupKey};
+use crate::planted::{self, Bug};
 
 /// Why a member that fires is not told now.
 #[derive(Clone, Debug, PartialEq)]
@@ -187,7 +188,9 @@ impl Group {
     fn mute(&mut self, fingerprint: Fingerprint, mut mute: Mute) {
         mute.heard = match self.muted.get(&fingerprint) {
             Some(known) => known.heard,
-            None if !self.untold.remove(&fingerprint) => Heard::Firing,
+            None if !self.untold.remove(&fingerprint) || planted::has(Bug::SilencedIsTold) => {
+                Heard::Firing
+            }
             None if self.left_out.contains(&fingerprint) => Heard::LeftOut,
             None => Heard::Nothing,
         };

@@ -6,16 +6,16 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::cluster::{self, Cluster, Said};
 use super::model::Model;
-use super::plan::{STREAMS, Step, Stream};
+use super::plan::{SILENCED, STREAMS, Step, Stream};
 use super::receivers::Receiver;
-use super::setup::{RECEIVERS, setup};
+use super::setup::{RECEIVERS, SHUT_MINUTES, of_rule, setup};
 use crate::alert::{Alert, Nature, State};
 use crate::cel::PathSet;
 use crate::decision::{Decision, Reason};
 use crate::engine::{Effect, Engine, Input, Setup};
 use crate::journal::{Key, Record};
 use crate::names::{Fingerprint, NotificationId, Uid};
-use crate::notify::{Notification, later};
+use crate::notify::{Notification, Silence, SilenceChange, later};
 use crate::outbox::Outcome;
 use crate::watch::Signal;
 
@@ -29,6 +29,8 @@ pub(super) struct Fuse {
 
 pub struct Bridge {
     pub(super) setup: Setup,
+    edited: bool,
+    pub(super) routed: bool,
     pub(super) engine: Engine,
     pub(super) journal: BTreeMap<Key, Record>,
     pub(super) now: Timestamp,
@@ -47,6 +49,9 @@ pub struct Bridge {
     pub(super) written: BTreeMap<NotificationId, Vec<Fingerprint>>,
     /// Alerts that a receiver need not hear of, and a decision says why.
     pub(super) explained: BTreeSet<(String, Fingerprint)>,
+    /// Rules of which somebody silenced occurrences: those are over then, and the decision that says
+    /// so may have been cut off with the process.
+    pub(super) silenced: BTreeSet<String>,
     pub(super) broken: Option<String>,
     /// What was attempted and decided, a line each.
     pub told: Vec<String>,
@@ -54,11 +59,13 @@ pub struct Bridge {
 
 impl Bridge {
     pub fn start() -> Self {
-        let setup = setup(false);
+        let setup = setup(false, false);
         let now = Timestamp::from_second(1_000_000).expect("a moment of 1970");
         let mut bridge = Self {
             engine: Engine::new(now, setup.clone()),
             setup,
+            edited: false,
+            routed: false,
             journal: BTreeMap::new(),
             now,
             cluster: Cluster::default(),
@@ -71,6 +78,7 @@ impl Bridge {
             created: BTreeSet::new(),
             written: BTreeMap::new(),
             explained: BTreeSet::new(),
+            silenced: BTreeSet::new(),
             broken: None,
             told: Vec::new(),
         };
@@ -100,8 +108,17 @@ impl Bridge {
             Step::List(stream, aborted) => self.list(*stream, *aborted),
             Step::Receiver(which, mode) => self.receivers[*which].mode = *mode,
             Step::Reload(edited) => {
-                self.setup = setup(*edited);
-                self.step(Input::Reloaded(self.setup.clone()));
+                self.edited = *edited;
+                self.reload();
+            }
+            Step::Routes(routed) => {
+                self.routed = *routed;
+                self.reload();
+            }
+            Step::Silence(which, seconds) => self.silence(SILENCED[*which], *seconds),
+            Step::Unsilence(which) => {
+                let name = SILENCED[*which].into();
+                self.step(Input::SilencesChanged(vec![SilenceChange::Expire(name)]));
             }
             Step::Wait(seconds) => {
                 self.run_to(later(self.now, SignedDuration::from_secs(*seconds)));
@@ -118,6 +135,63 @@ impl Bridge {
             }
         }
         self.step(Input::Tick);
+    }
+
+    fn reload(&mut self) {
+        self.setup = setup(self.edited, self.routed);
+        self.step(Input::Reloaded(self.setup.clone()));
+    }
+
+    fn silence(&mut self, rule: &str, seconds: i64) {
+        self.silenced.insert(rule.to_owned());
+        let silence = Silence {
+            name: rule.into(),
+            namespace: None,
+            matchers: of_rule(rule),
+            condition: None,
+            starts_at: self.now,
+            ends_at: later(self.now, SignedDuration::from_secs(seconds)),
+            comment: "simulated".to_owned(),
+            created_by: None,
+        };
+        self.step(Input::SilencesChanged(vec![SilenceChange::Put(silence)]));
+    }
+
+    /// Whether the hours of a route are now, or begin or end so soon.
+    pub(super) fn is_shut(&self, margin: SignedDuration) -> bool {
+        let minutes = |at: Timestamp| at.as_second().rem_euclid(3600) / 60;
+        let at = [self.now, later(self.now, -margin), later(self.now, margin)];
+        at.iter().any(|at| minutes(*at) < i64::from(SHUT_MINUTES))
+    }
+
+    /// Nobody is told, in something that is written down now, of what is to be kept back.
+    fn is_kept_back(&self, alert: &Alert) -> Option<String> {
+        let rule = alert.rule.as_str();
+        let is_over = alert.nature == Nature::State && alert.state != State::Firing;
+        // That nothing can be seen is told whatever somebody silenced.
+        if is_over || alert.is_notice() {
+            return None;
+        }
+        let silence = self.journal.get(&Key::Silence(rule.into()));
+        if let Some(Record::Silence(silence)) = silence
+            && (silence.starts_at..silence.ends_at).contains(&self.now)
+        {
+            return Some(format!("{rule} is silenced until {}", silence.ends_at));
+        }
+        if self.routed && rule == "large" && self.is_shut(SignedDuration::ZERO) {
+            return Some(format!("{rule} is told outside of its hours"));
+        }
+        let explains = |record: &Record| match record {
+            Record::Alert(other) => {
+                other.rule.as_str() == "failed"
+                    && other.state == State::Firing
+                    && other.object.uid == alert.object.uid
+                    && other.fired_at.is_some_and(|at| at < self.now)
+            }
+            _ => false,
+        };
+        let explained = self.routed && rule == "short" && self.journal.values().any(explains);
+        explained.then(|| format!("{rule} is explained by failed"))
     }
 
     fn flow(&mut self, stream: Stream, most: usize) {
@@ -265,6 +339,7 @@ impl Bridge {
     }
 
     fn persist(&mut self, changes: Vec<(Key, Option<Record>)>) {
+        let mut written_now = Vec::new();
         for (key, record) in changes {
             match record {
                 Some(record) => {
@@ -273,14 +348,24 @@ impl Bridge {
                     let record = serde_json::from_str(&text).expect("a record can be read");
                     if let Record::Outbox(waiting) = &record {
                         let alerts = waiting.notification.alerts.iter();
-                        let alerts = alerts.map(|alert| alert.fingerprint).collect();
-                        self.written.insert(waiting.notification.id.clone(), alerts);
+                        let fingerprints = alerts.clone().map(|it| it.fingerprint).collect();
+                        let id = waiting.notification.id.clone();
+                        if self.written.insert(id, fingerprints).is_none() {
+                            written_now.push(waiting.notification.clone());
+                        }
                     }
                     self.journal.insert(key, record);
                 }
                 None => {
                     self.journal.remove(&key);
                 }
+            }
+        }
+        for notification in written_now {
+            let mut alerts = notification.alerts.iter();
+            if let Some(why) = alerts.find_map(|alert| self.is_kept_back(alert)) {
+                let (receiver, group) = (&notification.receiver, &notification.group);
+                self.breaks(format!("{receiver} is told of {group}, and {why}"));
             }
         }
     }
@@ -290,7 +375,11 @@ impl Bridge {
         self.told
             .push(format!("{} {} {about:?}", decision.at, decision.reason));
         match decision.reason {
-            Reason::Cancelled | Reason::Superseded => {
+            Reason::Cancelled
+            | Reason::Superseded
+            | Reason::Silenced(_)
+            | Reason::Inhibited(_)
+            | Reason::Muted(_) => {
                 let receiver = about.receiver.as_ref().map_or("", |name| name.as_str());
                 let told = about
                     .notification

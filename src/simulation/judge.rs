@@ -7,10 +7,10 @@ use jiff::SignedDuration;
 use super::bridge::{Bridge, waiting};
 use super::model::{Model, Subject, state};
 use super::plan::Mode;
-use super::setup::RECEIVERS;
+use super::setup::{RECEIVERS, hears};
 use crate::alert::{Alert, Nature, State};
 use crate::journal::Key;
-use crate::names::GroupKey;
+use crate::names::{GroupKey, Uid};
 use crate::notify::later;
 
 /// How long everything is left alone at the end.
@@ -25,6 +25,10 @@ impl Bridge {
         }
         self.list_all(0);
         self.run_to(later(self.now, REST));
+        let margin = SignedDuration::from_mins(1);
+        while self.broken.is_none() && self.routed && self.is_shut(margin) {
+            self.run_to(later(self.now, SignedDuration::from_mins(5)));
+        }
         if self.broken.is_none() {
             self.judge();
         }
@@ -44,21 +48,23 @@ impl Bridge {
             let subject = |alert: &Alert| Some((state(alert.rule.as_str())?, alert.object.uid));
             let fires = |alert: &Alert| subject(alert).is_some_and(|one| truth.contains(&one));
             let in_digest = |group: &GroupKey| group.as_str().ends_with("{digest}");
-            let all = || receiver.firing.iter();
+            // What the last message about its group did not name is not known to fire.
+            let firing = receiver.firing.iter();
+            let firing = firing.filter(|(place, _)| !receiver.left_out.contains(place));
+            let all = || firing.clone();
             // A digest resolves when all of it has.
             let open = all().any(|((group, _), alert)| in_digest(group) && fires(alert));
             let told: Vec<Alert> = all()
                 .filter(|((group, _), alert)| fires(alert) || !(open && in_digest(group)))
                 .map(|(_, alert)| Alert::clone(alert))
                 .collect();
-            let rules = self.setup.rules.clone();
-            let hears = move |rule: &str| {
-                let rule = rules.rule(&rule.into());
-                rule.is_some_and(|rule| {
-                    !rule.shadow && rule.receivers.iter().any(|one| one.as_str() == name)
-                })
-            };
+            let hears = move |rule: &str| hears(name, rule);
             let what = format!("are known to {name} to fire");
+            // Whoever was told of it before it was explained by another knows of it.
+            let unknown = self
+                .explained_by_others(&truth)
+                .chain(unknown.iter().copied());
+            let unknown = unknown.collect();
             self.compare(&what, told.iter().collect(), &truth, &unknown, &hears);
         }
         if let Some(id) = self.journal.keys().find_map(waiting) {
@@ -66,6 +72,19 @@ impl Bridge {
         }
         self.all_is_explained();
         self.nothing_piles_up();
+    }
+
+    /// What need not be told, because something else says it.
+    fn explained_by_others<'a>(
+        &self,
+        truth: &'a BTreeSet<Subject>,
+    ) -> impl Iterator<Item = Subject> + use<'a> {
+        let routed = self.routed;
+        let short = truth
+            .iter()
+            .filter(move |(rule, _)| routed && *rule == "short");
+        let failed = |uid: &Uid| truth.contains(&("failed", *uid));
+        short.filter(move |(_, uid)| failed(uid)).copied()
     }
 
     /// Compares what fires somewhere with what is so; what cannot be told is left out.
@@ -87,6 +106,7 @@ impl Bridge {
         let wanted: BTreeSet<Subject> = truth
             .iter()
             .filter(|(rule, _)| concerns(rule))
+            .filter(|subject| !unknown.contains(subject))
             .copied()
             .collect();
         if found != wanted {
@@ -99,8 +119,11 @@ impl Bridge {
         for (which, name) in RECEIVERS.iter().enumerate() {
             let untold = self.fired.iter().find(|(fingerprint, alert)| {
                 let explained = (name.to_string(), **fingerprint);
-                let concerns = !self.explained.contains(&explained)
-                    && alert.receivers.iter().any(|one| one.as_str() == *name);
+                let silenced = alert.nature == Nature::Occurrence
+                    && self.silenced.contains(alert.rule.as_str());
+                let concerns = !silenced
+                    && !self.explained.contains(&explained)
+                    && hears(name, alert.rule.as_str());
                 concerns && !alert.shadow && !self.receivers[which].ever.contains(fingerprint)
             });
             if let Some((_, alert)) = untold {

@@ -29,6 +29,12 @@ pub enum Step {
     Receiver(usize, Mode),
     /// Rules are edited and read again: in another order and other words, or back.
     Reload(bool),
+    /// Routes, an inhibition and hours come into force, or go.
+    Routes(bool),
+    /// Somebody silences a rule, for so many seconds.
+    Silence(usize, i64),
+    /// Somebody ends that silence.
+    Unsilence(usize),
     /// Seconds pass.
     Wait(i64),
     /// After so many more effects the process is killed; it is away for seconds, and the clock may
@@ -74,27 +80,44 @@ pub enum Mode {
     Mute,
 }
 
+/// The rules that somebody may silence.
+pub const SILENCED: [&str; 4] = ["failed", "short", "cache-failed", "warned"];
+
 /// A history.
 pub struct Plan {
     pub steps: Vec<Step>,
+}
+
+/// In which respects something happens: some histories are quiet in some, so that others stand out.
+#[derive(Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each by itself")]
+struct Loud {
+    kills: bool,
+    faults: bool,
+    moods: bool,
+    /// Routes, inhibitions, silences.
+    mutes: bool,
 }
 
 impl Plan {
     pub fn of(seed: u64) -> Plan {
         let mut rng = Rng::with_seed(seed);
         let length = rng.usize(10..90);
-        // Some histories are quiet in some respect, so that others stand out.
-        let kills = rng.bool();
-        let faults = rng.bool();
-        let moods = rng.bool();
-        let steps = (0..length).map(|_| step(&mut rng, kills, faults, moods));
+        let loud = Loud {
+            kills: rng.bool(),
+            faults: rng.bool(),
+            moods: rng.bool(),
+            mutes: rng.bool(),
+        };
+        let first = loud.mutes.then_some(Step::Routes(true));
+        let steps = (0..length).map(|_| step(&mut rng, loud));
         Plan {
-            steps: steps.collect(),
+            steps: first.into_iter().chain(steps).collect(),
         }
     }
 }
 
-fn step(rng: &mut Rng, kills: bool, faults: bool, moods: bool) -> Step {
+fn step(rng: &mut Rng, loud: Loud) -> Step {
     match rng.u8(..100) {
         0..30 => Step::Database(rng.usize(..DATABASES), change(rng)),
         30..38 => Step::Cache(rng.usize(..CACHES), rng.bool()),
@@ -102,14 +125,14 @@ fn step(rng: &mut Rng, kills: bool, faults: bool, moods: bool) -> Step {
         42..44 => Step::DeleteCache(rng.usize(..CACHES)),
         44..49 => Step::Warn(rng.usize(..DATABASES)),
         49..65 => Step::Flow(stream(rng), rng.usize(1..6)),
-        65..68 if faults => Step::Cut(stream(rng)),
-        68..70 if faults => Step::Mend(stream(rng)),
-        70..74 if faults => {
+        65..68 if loud.faults => Step::Cut(stream(rng)),
+        68..70 if loud.faults => Step::Mend(stream(rng)),
+        70..74 if loud.faults => {
             let aborted = rng.bool().then(|| rng.usize(..3));
             Step::List(stream(rng), aborted)
         }
-        74..79 if moods => Step::Receiver(rng.usize(..2), mode(rng)),
-        79..84 if kills => Step::Kill {
+        74..79 if loud.moods => Step::Receiver(rng.usize(..2), mode(rng)),
+        79..84 if loud.kills => Step::Kill {
             after: rng.usize(..8),
             away: rng.i64(0..400),
             clock: if rng.u8(..8) == 0 {
@@ -119,6 +142,8 @@ fn step(rng: &mut Rng, kills: bool, faults: bool, moods: bool) -> Step {
             },
         },
         84..87 => Step::Reload(rng.bool()),
+        87..91 if loud.mutes => Step::Silence(rng.usize(..SILENCED.len()), rng.i64(5..4_000)),
+        91..92 if loud.mutes => Step::Unsilence(rng.usize(..SILENCED.len())),
         _ => Step::Wait(match rng.u8(..40) {
             0 => rng.i64(15_000..20_000),
             1..10 => rng.i64(1..10),

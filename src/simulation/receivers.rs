@@ -22,6 +22,9 @@ pub struct Receiver {
     pub ever: BTreeSet<Fingerprint>,
     /// What was tried to tell that it fires: whether it was heard, the bridge cannot know.
     attempted: BTreeSet<(GroupKey, Fingerprint)>,
+    /// What fires, and a later message about its group does not name: whoever reads that may take
+    /// it to be over.
+    pub left_out: BTreeSet<(GroupKey, Fingerprint)>,
     heard: BTreeMap<NotificationId, Notification>,
     /// May be told again: the process was killed, or the answer was lost, before it was known
     /// that it had been told.
@@ -51,6 +54,7 @@ impl Receiver {
             occurred: BTreeMap::new(),
             ever: BTreeSet::new(),
             attempted: BTreeSet::new(),
+            left_out: BTreeSet::new(),
             heard: BTreeMap::new(),
             excused: BTreeSet::new(),
             groups: BTreeMap::new(),
@@ -155,6 +159,13 @@ impl Receiver {
             return Err(format!("{group}: what was decided later was told first"));
         }
         self.heard.insert(told.id.clone(), told.clone());
+        let speaks_of_states = told.alerts.iter().any(|one| one.nature == Nature::State);
+        if speaks_of_states && told.cause != Cause::Digest {
+            let named = |one: &Fingerprint| told.alerts.iter().any(|it| it.fingerprint == *one);
+            let of_group = self.firing.keys().filter(|(group, _)| *group == told.group);
+            let left_out = of_group.filter(|(_, one)| !named(one));
+            self.left_out.extend(left_out.cloned());
+        }
         let mut news = 0;
         for alert in &told.alerts {
             news += usize::from(self.take(alert, told)?);
@@ -198,7 +209,8 @@ impl Receiver {
             (State::Resolved, None) if self.attempted.contains(&place) => Ok(true),
             (State::Resolved, None) => Err(format!("{name} resolves, and was never told to fire")),
             (_, known) => {
-                let news = known.is_none_or(|known| known.fired_at != alert.fired_at);
+                let news = self.left_out.remove(&place)
+                    || known.is_none_or(|known| known.fired_at != alert.fired_at);
                 self.firing.insert(place, alert.clone());
                 Ok(news)
             }

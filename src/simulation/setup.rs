@@ -6,12 +6,12 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 
 use crate::cel::Type;
-use crate::config::{self, Configuration, LoadOptions};
+use crate::config::{self, Configuration, LoadOptions, Matchers, TimeInterval};
 use crate::diagnostic;
 use crate::engine::Setup;
 use crate::evaluate::{ViewReads, compile};
 use crate::names::ReceiverName;
-use crate::notify::{GroupBy, Limit, Pipeline, Policy, Times};
+use crate::notify::{GroupBy, Grouping, Inhibition, Limit, Pipeline, Policy, Route, Times};
 
 /// How long `failed` must last before it fires.
 pub const HOLD: i64 = 120;
@@ -19,6 +19,16 @@ pub const HOLD: i64 = 120;
 pub const BACKUP: i64 = 600;
 /// How long `large` must last.
 pub const LARGE: i64 = 30;
+
+/// Who hears of a rule, whether the rule or a route says so.
+pub fn hears(receiver: &str, rule: &str) -> bool {
+    match rule {
+        "failed" | "warned" => true,
+        "short" | "cache-failed" => receiver == "pager",
+        "quiet" => false,
+        _ => receiver == "chat",
+    }
+}
 
 /// The receivers, by number.
 pub const RECEIVERS: [&str; 2] = ["chat", "pager"];
@@ -112,9 +122,21 @@ spec: {webhook: {url: 'http://127.0.0.1/'}}
 ";
 
 /// The rules as they are; or in another order, with other words and further labels, which must make
-/// no difference to anything that fires.
-pub fn setup(edited: bool) -> Setup {
+/// no difference to anything that fires. `routed`: routes choose the receivers, and an inhibition and
+/// the hours of a route keep some back.
+pub fn setup(edited: bool, routed: bool) -> Setup {
     let mut documents: Vec<String> = RULES.split("---\n").map(str::to_owned).collect();
+    if routed {
+        for document in &mut documents {
+            let rules = ["failed", "short", "large"].map(|name| format!("{{name: {name}}}"));
+            if rules.iter().any(|name| document.contains(name)) {
+                *document = document
+                    .replace("  notify: [chat, pager]\n", "")
+                    .replace("  notify: [chat]\n", "")
+                    .replace("  notify: [pager]\n", "");
+            }
+        }
+    }
     if edited {
         documents.reverse();
         for document in &mut documents {
@@ -136,9 +158,75 @@ pub fn setup(edited: bool) -> Setup {
         rules: Arc::new(rules),
         policies: vec![chat(), pager()],
         frozen: BTreeMap::default(),
-        pipeline: Pipeline::default(),
+        pipeline: if routed {
+            pipeline()
+        } else {
+            Pipeline::default()
+        },
         cluster: "simulated".into(),
     }
+}
+
+/// Minutes of each hour within which nobody is told of `large`.
+pub const SHUT_MINUTES: i8 = 10;
+
+/// The same receivers as the rules name, by labels; what `failed` explains is not told; and not at
+/// each hour.
+fn pipeline() -> Pipeline {
+    let route = |rule: &str, receivers: &[&str]| Route {
+        name: rule.into(),
+        namespace: None,
+        priority: 0,
+        matchers: of_rule(rule),
+        condition: None,
+        receivers: receivers
+            .iter()
+            .map(|name| ReceiverName::from(*name))
+            .collect(),
+        grouping: Grouping::default(),
+        goes_on: false,
+        times: Times::default(),
+    };
+    let hours: Vec<String> = (0..24)
+        .map(|hour| format!("{{startTime: '{hour:02}:00', endTime: '{hour:02}:{SHUT_MINUTES}'}}"))
+        .collect();
+    let shut = format!("{{times: [{}]}}", hours.join(", "));
+    let shut = config::yaml_value(&shut).expect("an interval");
+    let shut: TimeInterval = serde_json::from_value(shut).expect("an interval");
+    Pipeline {
+        routes: vec![
+            Route {
+                grouping: Grouping {
+                    group_by: Some(GroupBy::Labels(vec!["namespace".into()])),
+                    group_interval: Some(SignedDuration::from_secs(30)),
+                    ..Grouping::default()
+                },
+                ..route("failed", &["chat", "pager"])
+            },
+            route("short", &["pager"]),
+            Route {
+                times: Times {
+                    active: Vec::new(),
+                    mute: vec![shut],
+                },
+                ..route("large", &["chat"])
+            },
+        ],
+        inhibitions: vec![Inhibition {
+            name: "failed-explains-short".into(),
+            namespace: None,
+            source: of_rule("failed"),
+            target: of_rule("short"),
+            equal: vec!["name".into()],
+        }],
+        silences: Vec::new(),
+    }
+}
+
+/// Alerts of one rule.
+pub fn of_rule(rule: &str) -> Matchers {
+    let matcher = format!("alertname={rule}");
+    matcher.parse().expect("a matcher")
 }
 
 /// Every alert by itself, at once.
