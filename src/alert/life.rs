@@ -107,7 +107,13 @@ impl Alerts {
         match alert.state {
             State::Pending if now >= later(alert.active_since, rule.hold) => {
                 let mut alert = Alert::clone(alert);
-                if let Some(Subject { object, cluster, moment, .. }) = subject {
+                if let Some(Subject {
+                    object,
+                    cluster,
+                    moment,
+                    ..
+                }) = subject
+                {
                     let key = alert.dedup_key.as_ref();
                     (alert.labels, _) = rule.labels(moment, object, cluster, key);
                     alert.view = Arc::new(rule.view_at(moment));

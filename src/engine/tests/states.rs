@@ -51,7 +51,10 @@ fn it_says_what_is_so_when_it_fires_not_when_its_hold_began() {
     world.run_to(300);
     let alert = world.engine.alerts().next().expect("it fires");
     assert_snapshot!(alert.view, @r#"{"object":{"status":{"phase":"Failed"}}}"#);
-    assert_eq!(alert.labels.get("phase").map(|value| &**value), Some("Failed"));
+    assert_eq!(
+        alert.labels.get("phase").map(|value| &**value),
+        Some("Failed")
+    );
 }
 
 #[test]
