@@ -170,7 +170,10 @@ fn transitions(count: usize, affected: bool) -> f64 {
 /// Resident memory per watched object with the sample rules.
 fn memory(count: usize) {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    let mut bench = Bench::new(&loaded(vec![root.join("rules")]));
+    let entries = std::fs::read_dir(root.join("rules")).expect("there are rules");
+    let paths = entries.map(|entry| entry.expect("it can be read").path());
+    let samples = paths.filter(|path| path.is_file()).collect();
+    let mut bench = Bench::new(&loaded(samples));
     let before = resident();
     for number in 0..count {
         bench.apply(&database(&format!("db-{number}"), number, 10));

@@ -94,17 +94,30 @@ impl Alerts {
         Some(self.keep(alert, effects))
     }
 
-    /// The timer of an alert is over. Gives the alert if somebody may have to be told.
+    /// The timer of an alert is over. Gives the alert if somebody may have to be told. It says what
+    /// is so now, not when its hold began: `subject`, if the object is still known.
     pub fn elapsed(
         &mut self,
         rule: &Rule,
         now: Timestamp,
         alert: &Arc<Alert>,
+        subject: Option<&Subject<'_>>,
         effects: &mut Effects,
     ) -> Option<Arc<Alert>> {
         match alert.state {
             State::Pending if now >= later(alert.active_since, rule.hold) => {
                 let mut alert = Alert::clone(alert);
+                if let Some(Subject {
+                    object,
+                    cluster,
+                    moment,
+                    ..
+                }) = subject
+                {
+                    let key = alert.dedup_key.as_ref();
+                    (alert.labels, _) = rule.labels(moment, object, cluster, key);
+                    alert.view = Arc::new(rule.view_at(moment));
+                }
                 Some(self.fire(rule, now, &mut alert, effects))
             }
             State::Firing => {

@@ -102,6 +102,24 @@ impl Object {
         }
     }
 
+    /// One of the two: it has the fields of either, since what is absent may be read.
+    fn join(&self, other: &Object) -> Object {
+        let theirs = |name: &str| other.fields.iter().find(|(known, _)| **known == *name);
+        let ours = self.fields.iter().map(|(name, of)| {
+            let joined = theirs(name).map_or_else(|| of.clone(), |(_, their)| of.join(their));
+            (Arc::clone(name), joined)
+        });
+        let is_ours = |name: &str| self.fields.iter().any(|(known, _)| **known == *name);
+        let others = other.fields.iter().filter(|(name, _)| !is_ours(name));
+        let name = if self.name == other.name {
+            Arc::clone(&self.name)
+        } else {
+            format!("{} or {}", self.name, other.name).into()
+        };
+        let fields = ours.chain(others.cloned()).collect();
+        Object::new(name, fields, self.open || other.open)
+    }
+
     fn nowhere(&self, name: &str) -> Nowhere {
         let names = || self.fields.iter().map(|(known, _)| &**known);
         let message = format!("no field '{name}' in {}", self.name);

@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use super::restore::kinds;
 use super::{COALESCE, Effects, Engine};
-use crate::alert::{Alert, State};
+use crate::alert::{Alert, State, Subject};
 use crate::decision::{About, Reason};
+use crate::evaluate::moment::Surroundings;
+use crate::evaluate::{Moment, Rule};
 use crate::journal::{Key, Record};
 use crate::names::{RuleName, SourceKey, Uid};
-use crate::transition::{Level, ObjectSeen};
+use crate::transition::{Level, ObjectSeen, Transition};
 
 /// So many objects are written down in one step.
 const MOST_AT_ONCE: usize = 1_000;
@@ -40,11 +42,44 @@ impl Engine {
                 self.stall(&alert, number, effects);
                 continue;
             }
-            let told = self.alerts.elapsed(&rule, self.now, &alert, effects);
-            if let Some(alert) = told {
+            if let Some(alert) = self.elapsed(number, &rule, &alert, effects) {
                 self.tell(&alert, effects);
             }
         }
+    }
+
+    /// The timer of an alert is over, and this is its object at this moment.
+    fn elapsed(
+        &mut self,
+        number: usize,
+        rule: &Rule,
+        alert: &Arc<Alert>,
+        effects: &mut Effects,
+    ) -> Option<Arc<Alert>> {
+        let seen = self.seen_now(number, alert);
+        let moment = seen
+            .as_ref()
+            .map(|(transition, around)| Moment::of(self.now, transition, around));
+        let cluster = self.cluster.clone();
+        let subject = moment.as_ref().map(|moment| Subject {
+            object: &alert.object,
+            source: &alert.source,
+            cluster: &cluster,
+            moment,
+        });
+        let (now, subject) = (self.now, subject.as_ref());
+        self.alerts.elapsed(rule, now, alert, subject, effects)
+    }
+
+    /// An alert's object, to which nothing happens, and what its rule sees around it.
+    fn seen_now(&self, number: usize, alert: &Alert) -> Option<(Transition, Surroundings)> {
+        let stream = *self.by_key.get(&alert.source)?;
+        let numbers = &self.rules.sources[stream].rules;
+        let position = numbers.iter().position(|one| *one == number)?;
+        let object = self.streams[stream].objects.get(alert.object.uid)?;
+        let transition = Transition::seen(alert.object.uid, Some(object.clone()), object);
+        let around = self.surroundings((stream, position), &transition);
+        Some((transition, around))
     }
 
     fn stall(&mut self, alert: &Arc<Alert>, number: usize, effects: &mut Effects) {

@@ -41,6 +41,24 @@ fn told(world: &World, command: &[&str], rules: &[String]) -> String {
 }
 
 #[tokio::test]
+async fn the_rules_for_workloads_read_only_fields_that_kubernetes_has() {
+    let world = World::new("packs").await;
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let output = Command::new(env!("CARGO_BIN_EXE_bellwether"))
+        .env_clear()
+        .args(["check", "--cluster", "--rules"])
+        .arg(root.join("rules/packs/workloads"))
+        .arg(root.join("rules/receivers.yaml"))
+        .arg("--kubeconfig")
+        .arg(world.user.kubeconfig().unwrap())
+        .output()
+        .unwrap();
+    let [out, err] = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
+    assert!(output.status.success(), "{out}{err}");
+    assert!(!out.contains("not checked"), "{out}");
+}
+
+#[tokio::test]
 async fn built_in_and_custom_kinds_are_checked_as_the_cluster_publishes_them() {
     let world = World::new("check").await;
     let database = ("stable.example.com/v1", "DatabaseInstance");

@@ -125,6 +125,17 @@ fn a_field_that_the_schema_does_not_have() {
 }
 
 #[test]
+fn one_of_two_objects_has_the_fields_of_either() {
+    let either = "[object.spec, object.status].exists(part, part.";
+    assert_eq!(check(&format!("{either}phase == 'Failed')")), "bool");
+    assert_eq!(check(&format!("{either}version == '17')")), "bool");
+    insta::assert_snapshot!(check(&format!("{either}phse == 'Failed')")), @"
+    [object.spec, object.status].exists(part, part.phse == 'Failed')
+                                                   ^^^^ no field 'phse' in DatabaseInstance.spec or DatabaseInstance.status, did you mean 'phase'?
+    ");
+}
+
+#[test]
 fn a_value_that_an_enum_does_not_have() {
     insta::assert_snapshot!(check("object.status.phase == 'Faild'"), @"
     object.status.phase == 'Faild'

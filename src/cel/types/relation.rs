@@ -2,6 +2,8 @@
 //!
 //! A type that is two at once goes with whatever either of the two goes with.
 
+use std::sync::Arc;
+
 use super::Type;
 use crate::cel::node::Arithmetic;
 
@@ -114,6 +116,7 @@ impl Type {
                 Type::Enum(all.into())
             }
             (Type::String, Type::Enum(_)) | (Type::Enum(_), Type::String) => Type::String,
+            (Type::Object(a), Type::Object(b)) => Type::Object(Arc::new(a.join(b))),
             _ => Type::Dyn,
         }
     }

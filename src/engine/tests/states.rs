@@ -41,6 +41,23 @@ fn it_does_not_fire_when_it_was_true_for_less_than_the_hold() {
 }
 
 #[test]
+fn it_says_what_is_so_when_it_fires_not_when_its_hold_began() {
+    let spec = "when: object.status.phase != 'Running'\nfor: 5m\n\
+                labelExpressions: {phase: object.status.phase}";
+    let mut world = World::listed(&rule("down", spec), &[running()]);
+    world.apply(&database("orders", json!({"phase": "Pending"})));
+    world.run_to(100);
+    world.apply(&failed());
+    world.run_to(300);
+    let alert = world.engine.alerts().next().expect("it fires");
+    assert_snapshot!(alert.view, @r#"{"object":{"status":{"phase":"Failed"}}}"#);
+    assert_eq!(
+        alert.labels.get("phase").map(|value| &**value),
+        Some("Failed")
+    );
+}
+
+#[test]
 fn an_object_that_already_fails_at_the_first_list_is_told() {
     let mut world = World::listed(
         &rule("failed", "when: object.status.phase == 'Failed'"),
