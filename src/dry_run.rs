@@ -20,7 +20,7 @@ use crate::cel::Json;
 use crate::engine::{Effect, Engine, Input};
 use crate::journal::{Key, Record};
 use crate::names::{Fingerprint, NotificationId, ReceiverName, Uid};
-use crate::notify::Notification;
+use crate::notify::{Notification, SilenceChange};
 use crate::outbox::Outcome;
 use crate::setup::Loaded;
 use crate::transition::events::covers;
@@ -139,6 +139,12 @@ impl<'a> DryRun<'a> {
     /// Keeps what would be written down, for [`Self::restart`].
     pub fn remember(&mut self) {
         self.journal.get_or_insert_default();
+    }
+
+    /// Somebody makes or ends a silence.
+    pub fn silence(&mut self, change: SilenceChange) {
+        self.step(Input::SilencesChanged(vec![change]));
+        self.step(Input::Tick);
     }
 
     /// What a receiver answers from now on.

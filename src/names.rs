@@ -198,6 +198,17 @@ pub struct ObjectRef {
     pub uid: Uid,
 }
 
+impl ObjectRef {
+    /// Whether somebody who writes this may mean it: `Kind/namespace/name`, `namespace/name` or the
+    /// name alone.
+    #[must_use]
+    pub fn is_called(&self, text: &str) -> bool {
+        let whole = self.to_string();
+        let before = whole.strip_suffix(text);
+        before.is_some_and(|before| before.is_empty() || before.ends_with('/'))
+    }
+}
+
 impl fmt::Display for ObjectRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.namespace {

@@ -5,9 +5,12 @@
     reason = "a command of the shell: it waits for streams and for time"
 )]
 
+mod listing;
+
 use std::collections::HashSet;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -15,22 +18,26 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use super::failure::{self, Failure};
-use super::typed::{by_schemas, load};
+use super::typed::load;
 use super::{ClusterArgs, FileArgs};
 use crate::dry_run::input::{Fact, InputError};
 use crate::dry_run::{DryRun, Row, input, report};
 use crate::live::clock::Clock;
+use crate::names::ObjectRef;
+use crate::notify::Notification;
 use crate::render::render;
 use crate::setup::{self, Files};
 use crate::watch::Signalled;
 use crate::watch::cluster::Cluster;
-use crate::watch::stream::{self, WatchSettings};
+pub(super) use listing::{connected, listed};
 
 const EXAMPLES: &str = "\
 Examples:
   bellwether dry-run --rules rules/                              # the cluster as it is now
   bellwether dry-run --rules rules/ --watch                      # and what happens from now on
   bellwether dry-run --rules rules/ --assume-held --exit-code    # in CI: 3 if something would fire
+  bellwether dry-run --rules rules/ --rule database-failed --object prod/orders -o rendered
+  bellwether dry-run --rules rules/ --at 2026-12-24T18:00:00Z    # what will be overdue by then
   bellwether dry-run --rules rules/ --from databases.yaml --all
   kubectl get dbinst -A --watch --output-watch-events -o json > day.json
   bellwether dry-run --rules rules/ --from day.json -o json
@@ -54,9 +61,16 @@ pub struct DryRunArgs {
     /// Follow the cluster until Ctrl-C.
     #[arg(long, short)]
     watch: bool,
-    /// With --from: what time it is (RFC 3339). Documents that do not say `at` happen then; of
-    /// those that do, time runs on to it.
-    #[arg(long, value_name = "TIME", requires = "from")]
+    /// Only these rules.
+    #[arg(long = "rule", value_name = "NAME")]
+    only: Vec<String>,
+    /// Only what is about this object: Kind/NAMESPACE/NAME, NAMESPACE/NAME or NAME.
+    #[arg(long, value_name = "OBJECT")]
+    object: Option<String>,
+    /// What time it is (RFC 3339). On the cluster a later moment: what is so then if nothing
+    /// changes. With --from, documents that do not say `at` happen then; of those that do, time runs
+    /// on to it.
+    #[arg(long, value_name = "TIME", conflicts_with = "watch")]
     at: Option<Timestamp>,
     /// Treat every `for` as elapsed: what is pending fires at once.
     #[arg(long)]
@@ -88,9 +102,11 @@ enum Output {
 pub async fn run(arguments: &DryRunArgs) -> Result<(), Failure> {
     let files = Files {
         assume_held: arguments.assume_held,
+        only: arguments.only.clone(),
         ..arguments.files.files_of(&arguments.cluster).await?
     };
     let loaded = load(&files)?;
+    arguments.all_rules_are_there(&loaded)?;
     let mut clock = Clock::start();
     let Some(file) = &arguments.from else {
         let (cluster, loaded) = connected(&arguments.cluster, &files, loaded).await?;
@@ -160,65 +176,6 @@ pub(super) fn warn_of_nothing(run: &DryRun<'_>, file: &Path) {
     }
 }
 
-/// A cluster whose streams have listed.
-pub(super) struct Listed<'l> {
-    pub(super) run: DryRun<'l>,
-    said: mpsc::Receiver<Signalled>,
-    streams: Vec<stream::Watching>,
-}
-
-impl Listed<'_> {
-    /// Ends the streams before the process does.
-    pub(super) async fn end(self) {
-        for stream in self.streams {
-            stream.end().await;
-        }
-    }
-}
-
-/// Connects, and lets the rules go by the cluster's schemas.
-pub(super) async fn connected(
-    arguments: &ClusterArgs,
-    files: &Files,
-    loaded: setup::Loaded,
-) -> Result<(Cluster, setup::Loaded), Failure> {
-    let cluster = Cluster::connect(&arguments.address()).await?;
-    cluster.identity().await?;
-    let loaded = by_schemas(&cluster, files, loaded).await?;
-    if !loaded.advice.is_empty() {
-        eprintln!("{}", loaded.advice.human(super::colour()));
-    }
-    Ok((cluster, loaded))
-}
-
-/// Waits until every stream has listed.
-pub(super) async fn listed<'l>(
-    cluster: &Cluster,
-    loaded: &'l setup::Loaded,
-    arguments: &ClusterArgs,
-    clock: &mut Clock,
-) -> Result<Listed<'l>, Failure> {
-    let name = arguments.cluster_name.as_deref().unwrap_or(cluster.name());
-    let mut run = DryRun::new(loaded, name, clock.now());
-    let (signals, mut said) = mpsc::channel(1024);
-    let streams = loaded.rules.streams().into_iter();
-    let streams = streams
-        .map(|(source, paths)| {
-            let settings = WatchSettings::default();
-            stream::start(cluster, source, &paths, settings, signals.clone())
-        })
-        .collect();
-    let deadline = tokio::time::Instant::now() + Duration::from_mins(1);
-    while !run.engine.is_ready() {
-        match tokio::time::timeout_at(deadline, said.recv()).await {
-            Ok(Some(signalled)) => run.observe(signalled),
-            Ok(None) | Err(_) => return Err(not_listed(&run)),
-        }
-    }
-    run.set_now(clock.now());
-    Ok(Listed { run, said, streams })
-}
-
 impl DryRunArgs {
     async fn live(
         &self,
@@ -227,6 +184,17 @@ impl DryRunArgs {
         mut clock: Clock,
     ) -> Result<(), Failure> {
         let mut listed = listed(cluster, loaded, &self.cluster, &mut clock).await?;
+        if let Some(at) = self.at {
+            let now = listed.run.now();
+            if at < now {
+                return Err(Failure::new(
+                    failure::USAGE,
+                    format!("--at {at} has passed: the cluster says only what is so now"),
+                    "give a later moment, or a recording with --from",
+                ));
+            }
+            listed.run.run_to(at);
+        }
         let mut rows = self.print(&mut listed.run);
         if self.watch {
             rows = self
@@ -235,6 +203,29 @@ impl DryRunArgs {
         }
         listed.end().await;
         self.verdict(&rows)
+    }
+
+    /// A name that no rule has is a mistake.
+    fn all_rules_are_there(&self, loaded: &setup::Loaded) -> Result<(), Failure> {
+        let mut wanted = self.only.iter();
+        let missing = wanted.find(|name| loaded.rules.rule(&name.as_str().into()).is_none());
+        missing.map_or(Ok(()), |name| {
+            Err(Failure::new(
+                failure::USAGE,
+                format!("there is no rule {name:?}"),
+                "`bellwether dry-run` without --rule names those that there are",
+            ))
+        })
+    }
+
+    fn concerns(&self, object: &ObjectRef) -> bool {
+        let wanted = self.object.as_deref();
+        wanted.is_none_or(|wanted| object.is_called(wanted))
+    }
+
+    fn rows(&self, run: &DryRun<'_>) -> Vec<Row> {
+        let rows = run.rows(self.all).into_iter();
+        rows.filter(|row| self.concerns(&row.object)).collect()
     }
 
     /// With `--exit-code`: whether something fires.
@@ -255,7 +246,7 @@ impl DryRunArgs {
         clock: &mut Clock,
         said: &mut mpsc::Receiver<Signalled>,
     ) -> Vec<Row> {
-        let mut rows = run.rows(self.all);
+        let mut rows = self.rows(run);
         let mut known: HashSet<Row> = rows.iter().map(Row::key).collect();
         run.forget_what_is_over();
         loop {
@@ -272,21 +263,23 @@ impl DryRunArgs {
                 run.observe(signalled);
             }
             run.set_now(clock.now());
-            rows = run.rows(self.all);
+            rows = self.rows(run);
             let changed = rows.iter().filter(|row| !known.contains(&row.key()));
-            let news: Vec<Row> = changed.cloned().chain(run.withdrawn_rows()).collect();
+            let withdrawn = run.withdrawn_rows().into_iter();
+            let withdrawn = withdrawn.filter(|row| self.concerns(&row.object));
+            let news: Vec<Row> = changed.cloned().chain(withdrawn).collect();
             self.print_rows(&news);
             self.print_messages(run);
             known = rows.iter().map(Row::key).collect();
             run.forget_what_is_over();
         }
-        rows = run.rows(self.all);
+        rows = self.rows(run);
         eprintln!("{}", run.summary(&rows));
         rows
     }
 
     fn print(&self, run: &mut DryRun<'_>) -> Vec<Row> {
-        let rows = run.rows(self.all);
+        let rows = self.rows(run);
         self.print_rows(&rows);
         if !self.watch {
             run.settle();
@@ -301,7 +294,10 @@ impl DryRunArgs {
         if self.output != Output::Rendered {
             return;
         }
-        for notification in &run.sent {
+        let of_object = |told: &&Arc<Notification>| {
+            self.object.is_none() || told.alerts.iter().any(|one| self.concerns(&one.object))
+        };
+        for notification in run.sent.iter().filter(of_object) {
             let Some(format) = run.loaded().formats.get(&notification.receiver) else {
                 continue;
             };
@@ -329,19 +325,6 @@ impl DryRunArgs {
 /// Prints. A reader that has gone away (`| head`) has seen enough, which is no error.
 pub(super) fn say(text: &str) {
     let _ = std::io::stdout().write_all(text.as_bytes());
-}
-
-fn not_listed(run: &DryRun<'_>) -> Failure {
-    let status = run.engine.status();
-    let missing = status.streams.iter().filter(|stream| !stream.listed);
-    let lines = missing.map(|stream| match &stream.broken {
-        Some((_, why)) => format!("error: {} cannot be listed: {why}", stream.source),
-        None => format!("error: {} was not listed within a minute", stream.source),
-    });
-    Failure {
-        exit: failure::CLUSTER,
-        report: lines.collect::<Vec<_>>().join("\n"),
-    }
 }
 
 /// A file that is wrong, line by line.

@@ -132,12 +132,9 @@ impl Explain {
             .collect();
         watched.sort();
         watched.dedup();
-        let is_meant = |object: &ObjectRef| {
-            let name = object.to_string();
-            name.strip_suffix(self.object.as_str())
-                .is_some_and(|before| before.is_empty() || before.ends_with('/'))
-        };
-        let (meant, others): (Vec<_>, Vec<_>) = watched.into_iter().partition(is_meant);
+        let (meant, others): (Vec<_>, Vec<_>) = watched
+            .into_iter()
+            .partition(|object| object.is_called(&self.object));
         let list = |objects: &[ObjectRef]| {
             let names: Vec<String> = objects.iter().take(10).map(ToString::to_string).collect();
             let more = objects.len().saturating_sub(10);

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::duration::{self, DurationText};
+use super::matchers::Matchers;
 use crate::diagnostic::Place;
 
 /// A test of rules.
@@ -69,6 +70,24 @@ pub struct Step {
     pub reload: Option<Reload>,
     /// How a receiver answers from now on.
     pub receiver: Option<Answers>,
+    /// Somebody silences alerts.
+    pub silence: Option<Silencing>,
+}
+
+/// A silence that somebody makes while the bridge runs.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Silencing {
+    /// One of the same name is replaced.
+    #[serde(default)]
+    pub name: String,
+    /// Labels that an alert must have, as Alertmanager writes them.
+    #[serde(default)]
+    pub matchers: Matchers,
+    /// For how long from now on; `0s` ends it.
+    #[serde(rename = "for", with = "duration")]
+    #[schemars(with = "DurationText")]
+    pub lasts: Duration,
 }
 
 /// A Kubernetes Event; the same reason and message about the same object again is a repeat of it.

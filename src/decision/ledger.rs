@@ -128,10 +128,7 @@ impl Filter {
         };
         let object = |wanted: &str| {
             let object = about.object.as_ref();
-            object.is_some_and(|object| {
-                let whole = object.to_string();
-                whole == wanted || whole.ends_with(&format!("/{wanted}"))
-            })
+            object.is_some_and(|object| object.is_called(wanted))
         };
         is(&self.rule, about.rule.as_ref().map(RuleName::as_str))
             && is(

@@ -10,13 +10,13 @@ use super::compare::differences;
 use super::objects::Objects;
 use super::{Failure, Variant, variant};
 use crate::alert::{Alert, Nature, State};
-use crate::config::rule_test::{Answer, Answers, Expectation, Step};
+use crate::config::rule_test::{Answer, Answers, Expectation, Silencing, Step};
 use crate::config::{RuleTest, duration};
 use crate::diagnostic::{Diagnostics, Place};
 use crate::dry_run::DryRun;
 use crate::dry_run::input::{Fact, What};
 use crate::names::ReceiverName;
-use crate::notify::{Notification, later};
+use crate::notify::{Notification, Silence, SilenceChange, later};
 use crate::outbox::Outcome;
 use crate::render::{Format, Webhook, render};
 use crate::setup::Loaded;
@@ -120,6 +120,9 @@ impl<'s> Play<'s> {
         if let Some(answers) = &step.receiver {
             self.answers(answers)?;
         }
+        if let Some(silencing) = &step.silence {
+            self.silence(silencing);
+        }
         if step.restart {
             self.list(DryRun::restart);
         }
@@ -138,6 +141,30 @@ impl<'s> Play<'s> {
             at,
             what,
             listed: false,
+        });
+    }
+
+    fn silence(&mut self, made: &Silencing) {
+        let now = self.run.now();
+        let name = if made.name.is_empty() {
+            "test"
+        } else {
+            &made.name
+        };
+        let lasts = SignedDuration::try_from(made.lasts).unwrap_or(SignedDuration::MAX);
+        self.run.silence(if lasts.is_zero() {
+            SilenceChange::Expire(name.into())
+        } else {
+            SilenceChange::Put(Silence {
+                name: name.into(),
+                namespace: None,
+                matchers: made.matchers.clone(),
+                condition: None,
+                starts_at: now,
+                ends_at: later(now, lasts),
+                comment: "the test says so".to_owned(),
+                created_by: None,
+            })
         });
     }
 

@@ -123,6 +123,24 @@ fn what_is_not_as_expected_is_said_field_by_field_at_its_line() {
 }
 
 #[test]
+fn a_silence_keeps_an_alert_back_for_as_long_as_it_lasts() {
+    let test = rule_test(
+        "silence",
+        "  rules: [failed]
+  given: [{ORDERS, status: {phase: Failed}}]
+  timeline:
+    - {at: 1m, silence: {matchers: [alertname = failed], for: 1h}}
+    - {at: 20m, restart: true}
+    - {at: 30m, silence: {for: 0s}}
+  expect:
+    - {at: 29m, alerts: [{state: firing}], notifications: []}
+    - {at: 31m, notifications: [{receiver: hook, status: firing}]}
+    - {at: 3h, notifications: []}",
+    );
+    assert_snapshot!(play(&[test]), @"ok silence");
+}
+
+#[test]
 fn a_restart_a_reload_a_deletion_and_a_deaf_receiver_happen_as_they_do() {
     let test = rule_test(
         "life",

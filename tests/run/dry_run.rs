@@ -116,6 +116,31 @@ async fn the_cluster_as_it_is_now_is_a_table_and_an_exit_code() {
     2 objects, 1 rule: 1 firing, 0 pending, 0 resolved, 0 unknown; 3 notifications would have been sent
     (exit code 0)
     "#);
+    let only = ["--rule", "database-failed", "--object", "carts", "--all"];
+    assert_snapshot!(run(&world, &mut live(&world, &only)), @"
+    RULE  OBJECT  STATE  SINCE  WHY  NOTIFIES
+    database-failed  DatabaseInstance/NAMESPACE/carts  ok  -  not true  -
+    2 objects, 1 rule: 0 firing, 0 pending, 0 resolved, 0 unknown; 0 notifications would have been sent
+    (exit code 0)
+    ");
+    let later = Timestamp::now() + jiff::SignedDuration::from_mins(6);
+    let then = ["--at", &later.to_string(), "--object", "orders"];
+    assert_snapshot!(run(&world, &mut live(&world, &then)), @"
+    RULE  OBJECT  STATE  SINCE  WHY  NOTIFIES
+    database-failed  DatabaseInstance/NAMESPACE/orders  firing  MOMENT  true  chat,pager,hook
+    2 objects, 1 rule: 1 firing, 0 pending, 0 resolved, 0 unknown; 3 notifications would have been sent
+    (exit code 0)
+    ");
+    assert_snapshot!(run(&world, &mut live(&world, &["--rule", "databse-failed"])), @r#"
+    error: there is no rule "databse-failed"
+    help: `bellwether dry-run` without --rule names those that there are
+    (exit code 2)
+    "#);
+    assert_snapshot!(run(&world, &mut live(&world, &["--at", "2026-01-01T00:00:00Z"])), @"
+    error: --at MOMENT has passed: the cluster says only what is so now
+    help: give a later moment, or a recording with --from
+    (exit code 2)
+    ");
     assert!(world.slack.accepted().is_empty() && world.webhook.accepted().is_empty());
 }
 
