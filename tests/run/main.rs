@@ -9,6 +9,7 @@
 
 mod alerts;
 mod ask;
+mod bad_day;
 mod bridge;
 mod check;
 mod crash;
