@@ -23,6 +23,7 @@ use crate::planted::{self, Bug};
 mod backoff;
 mod breaker;
 mod dead;
+mod fold;
 #[cfg(test)]
 mod properties;
 mod queue;
@@ -30,6 +31,7 @@ mod queue;
 mod tests;
 
 pub use dead::{DeadLetter, MOST_DEAD, OutboxChange};
+pub use fold::MOST_WAITING;
 
 use dead::DeadLetters;
 use queue::{Entry, Order, Queue, Terms, is_replaceable};
@@ -139,7 +141,10 @@ impl Outbox {
     }
 
     /// Writes a notification down. It is attempted by [`Self::due`].
-    pub fn push(&mut self, now: Timestamp, mut notification: Notification, effects: &mut Effects) {
+    pub fn push(&mut self, now: Timestamp, notification: Notification, effects: &mut Effects) {
+        let Some(mut notification) = self.fold(now, notification, effects) else {
+            return;
+        };
         let queue = self
             .queues
             .entry(notification.receiver.clone())

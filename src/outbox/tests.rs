@@ -6,7 +6,7 @@ use insta::assert_snapshot;
 use jiff::SignedDuration;
 
 use super::properties::{Rig, note, occurred};
-use super::{OutboxChange, Outcome, Waiting};
+use super::{MOST_WAITING, OutboxChange, Outcome, Waiting};
 use crate::alert::State;
 use crate::notify::fixture::{alert, at, policy};
 use crate::notify::{Cause, Notification, Policy};
@@ -435,4 +435,38 @@ fn only_so_many_dead_letters_are_kept() {
             .ends_with("the oldest is forgotten g-0, refused: 400 g-1000"),
         "the oldest goes, and it is said"
     );
+}
+
+#[test]
+fn what_happens_while_a_receiver_is_dead_for_hours_is_counted_in_one_digest() {
+    let mut rig = Rig::new(vec![policy("chat")]);
+    let (hours, each) = (4, 20);
+    let mut pushed = 0;
+    for second in 0..hours * 3600 / each {
+        let second = second * each;
+        let news: Vec<_> = (0..3)
+            .map(|n| occurred("chat", &format!("{second}-{n}"), second))
+            .collect();
+        pushed += news.len();
+        rig.push(second, &news);
+        for id in rig.in_flight() {
+            rig.end(second, &id, retry(None));
+        }
+        if second % 3600 == 0 {
+            rig.crash(second);
+        }
+    }
+    let waiting: Vec<_> = rig.outbox.waiting().collect();
+    assert!(waiting.len() <= MOST_WAITING + 100, "{}", waiting.len());
+    let folded = |note: &&&Waiting| note.notification.cause == Cause::Digest;
+    let digests: Vec<_> = waiting.iter().filter(folded).collect();
+    let lines = digests.iter().flat_map(|one| &one.notification.digest);
+    let counted: u64 = lines.map(|line| line.alerts).sum();
+    assert_eq!(counted as usize + waiting.len() - digests.len(), pushed);
+    for digest in digests {
+        let told = &digest.notification;
+        assert!(told.alerts.len() <= 20);
+        let lines = told.digest.iter().map(|line| line.alerts);
+        assert_eq!(told.omitted + told.alerts.len() as u64, lines.sum::<u64>());
+    }
 }

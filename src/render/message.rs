@@ -158,6 +158,9 @@ pub(super) fn counted(number: u64, noun: &str) -> String {
 
 /// One line of a digest: `37 more from database-failed, 12 namespaces`.
 pub(super) fn digest_line(line: &Digest, rule: &str) -> String {
+    if line.namespaces == 0 {
+        return format!("{} more from {rule}", line.alerts);
+    }
     let namespaces = counted(line.namespaces, "namespace");
     format!("{} more from {rule}, {namespaces}", line.alerts)
 }
