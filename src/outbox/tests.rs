@@ -447,7 +447,7 @@ fn what_happens_while_a_receiver_is_dead_for_hours_is_counted_in_one_digest() {
         let news: Vec<_> = (0..3)
             .map(|n| occurred("chat", &format!("{second}-{n}"), second))
             .collect();
-        pushed += news.len();
+        pushed += news.len() as u64;
         rig.push(second, &news);
         for id in rig.in_flight() {
             rig.end(second, &id, retry(None));
@@ -462,7 +462,8 @@ fn what_happens_while_a_receiver_is_dead_for_hours_is_counted_in_one_digest() {
     let digests: Vec<_> = waiting.iter().filter(folded).collect();
     let lines = digests.iter().flat_map(|one| &one.notification.digest);
     let counted: u64 = lines.map(|line| line.alerts).sum();
-    assert_eq!(counted as usize + waiting.len() - digests.len(), pushed);
+    let whole = (waiting.len() - digests.len()) as u64;
+    assert_eq!(counted + whole, pushed);
     for digest in digests {
         let told = &digest.notification;
         assert!(told.alerts.len() <= 20);

@@ -1,0 +1,475 @@
+//! What a delivery costs, and how what is decided scales.
+//! `cargo bench --bench delivery`
+//!
+//! 1. A transition that makes an alert fire and one that resolves it, with many alerts that fire,
+//!    routes, inhibitions and silences beside it (CPU of one thread, no network, no file).
+//! 2. A receiver that is dead for a day at 100 occurrences a second, in virtual time: memory, file.
+//! 3. From a write to the API server to the webhook's arrival, at 100 transitions a second with 100
+//!    rules; and how many notifications a second leave a bridge that has many to deliver. Both on a
+//!    real API server and the real program, with every step on disk; left out where the pinned
+//!    API server was not built (`make test` does).
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a benchmark reads the clock and waits"
+)]
+
+use std::fmt::Write as _;
+use std::hint::black_box;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bellwether::cel::PathSet;
+use bellwether::engine::{Effect, Engine, Input};
+use bellwether::journal::{Batch, Journal, Key, Record, Store};
+use bellwether::outbox::{Outcome, Waiting};
+use bellwether::setup::{Files, Loaded, load};
+use bellwether::watch::object::with_identity;
+use bellwether::watch::{Change, Observation, Signal, Signalled, Source};
+use bellwether_testkit::receivers::Webhook;
+use bellwether_testkit::{Cluster, Objects};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+
+/// As in the program: it decides how much is resident.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() {
+    println!("an alert that fires and one that resolves, beside others (CPU, median of 500)");
+    for (alerts, documents) in [
+        (0, 0),
+        (1_000, 0),
+        (10_000, 0),
+        (10_000, 100),
+        (10_000, 1_000),
+    ] {
+        let each = beside(alerts, documents);
+        println!(
+            "{alerts:>8} alerts fire, {documents:>5} routes, inhibitions and silences: {each:>8.1} µs"
+        );
+    }
+    dead_for_a_day();
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        match Cluster::start().await {
+            Ok(cluster) => {
+                let cluster: &'static Cluster = Box::leak(Box::new(cluster));
+                from_write_to_webhook(cluster).await;
+                drained(cluster).await;
+            }
+            Err(error) => println!("no API server ({error}): latency and throughput left out"),
+        }
+    });
+}
+
+const KIND: &str = "watch: {apiVersion: stable.example.com/v1, kind: DatabaseInstance}";
+
+fn document(kind: &str, name: &str, spec: &str) -> String {
+    format!(
+        "apiVersion: bellwether.dev/v1alpha1\nkind: {kind}\nmetadata: {{name: {name}}}\nspec:\n  \
+         {}\n---\n",
+        spec.trim().replace('\n', "\n  ")
+    )
+}
+
+fn loaded(text: &str) -> Loaded {
+    let file = tempfile::Builder::new()
+        .suffix(".yaml")
+        .tempfile()
+        .expect("a file");
+    std::fs::write(file.path(), text).expect("the rules can be written");
+    let files = Files {
+        rules: vec![file.path().to_owned()],
+        ..Files::default()
+    };
+    load(&files).unwrap_or_else(|problems| panic!("{}", problems.human(false)))
+}
+
+fn start() -> Timestamp {
+    "2026-11-22T18:00:00Z".parse().expect("a moment")
+}
+
+fn database(name: &str, phase: &str, version: u64) -> Vec<u8> {
+    let object = json!({
+        "apiVersion": "stable.example.com/v1", "kind": "DatabaseInstance",
+        "metadata": {"name": name, "namespace": "prod", "uid": name,
+            "resourceVersion": version.to_string(), "creationTimestamp": "2026-11-01T00:00:00Z"},
+        "spec": {"engine": "postgres", "version": version.to_string()},
+        "status": {"phase": phase}
+    });
+    object.to_string().into_bytes()
+}
+
+/// The engine with receivers that say yes at once.
+struct Bench {
+    engine: Engine,
+    now: Timestamp,
+    paths: PathSet,
+    source: Source,
+    journal: Option<Batch>,
+    answers: bool,
+}
+
+impl Bench {
+    fn new(loaded: &Loaded) -> Self {
+        let watched = &loaded.rules.sources[0];
+        Self {
+            engine: Engine::new(start(), loaded.setup("bench")),
+            now: start(),
+            paths: with_identity(&watched.paths),
+            source: watched.source.clone(),
+            journal: None,
+            answers: true,
+        }
+    }
+
+    fn say(&mut self, signal: Signal) {
+        self.step(Input::Signalled(Signalled {
+            source: self.source.key(),
+            signal,
+        }));
+    }
+
+    fn apply(&mut self, bytes: &[u8], change: Change) {
+        let object = self.paths.decode(bytes).expect("the object is JSON");
+        let observation = Observation::of(change, object).expect("it is an object");
+        self.say(match change {
+            Change::Applied => Signal::Applied(observation),
+            Change::Deleted => Signal::Deleted(observation),
+        });
+    }
+
+    fn step(&mut self, input: Input) {
+        let mut inputs = vec![input];
+        while let Some(input) = inputs.pop() {
+            for effect in self.engine.step(self.now, input) {
+                match effect {
+                    Effect::Deliver(attempt) => inputs.push(Input::Delivered {
+                        id: attempt.notification.id.clone(),
+                        outcome: if self.answers {
+                            Outcome::Accepted
+                        } else {
+                            let why = "it is dead".to_owned();
+                            Outcome::Retry { after: None, why }
+                        },
+                    }),
+                    Effect::Persist(batch) => {
+                        if let Some(journal) = &mut self.journal {
+                            journal.0.extend(batch.0);
+                        }
+                    }
+                    Effect::Decided(decision) => drop(black_box(decision)),
+                }
+            }
+        }
+    }
+
+    fn pass(&mut self, time: SignedDuration) {
+        self.now = self.now.checked_add(time).expect("a moment");
+        self.step(Input::Tick);
+    }
+}
+
+/// Microseconds for a firing or a resolve with so many alerts, and documents of each kind, beside.
+fn beside(alerts: usize, documents: usize) -> f64 {
+    let mut text = document(
+        "Rule",
+        "failed",
+        &format!("{KIND}\nwhen: object.status.phase == 'Failed'"),
+    ) + &document(
+        "Receiver",
+        "hook",
+        "webhook: {url: 'http://127.0.0.1/'}\ngroupBy: [...]",
+    );
+    for n in 0..documents {
+        let route = format!("matchers: ['team = team-{n}']\nreceivers: [hook]");
+        text += &document("Route", &format!("r-{n}"), &route);
+        let inhibition = format!(
+            "source: {{matchers: ['team = team-{n}']}}\ntarget: {{matchers: ['team = other-{n}']}}\nequal: [namespace]"
+        );
+        text += &document("Inhibition", &format!("i-{n}"), &inhibition);
+        let silence =
+            format!("matchers: ['name = gone-{n}']\nendsAt: 2030-01-01T00:00:00Z\ncomment: bench");
+        text += &document("Silence", &format!("s-{n}"), &silence);
+    }
+    text += &document("Route", "rest", "priority: -1\nreceivers: [hook]");
+    let loaded = loaded(&text);
+    let mut bench = Bench::new(&loaded);
+    bench.say(Signal::ListBegan);
+    for n in 0..alerts {
+        bench.apply(&database(&format!("db-{n}"), "Failed", 1), Change::Applied);
+    }
+    bench.say(Signal::ListEnded);
+    bench.pass(SignedDuration::from_secs(5));
+    let mut times = Vec::new();
+    for round in 0..500_u64 {
+        let phase = if round % 2 == 0 { "Failed" } else { "Running" };
+        let bytes = database("orders", phase, round + 2);
+        let began = Instant::now();
+        bench.apply(&bytes, Change::Applied);
+        bench.pass(SignedDuration::from_secs(2));
+        times.push(began.elapsed());
+    }
+    times.sort_unstable();
+    times[250].as_secs_f64() * 1e6
+}
+
+/// Memory and file after a day of 100 occurrences a second for a receiver that takes none.
+fn dead_for_a_day() {
+    let text = document(
+        "Rule",
+        "created",
+        &format!("{KIND}\n\"on\": change == 'ADDED'"),
+    ) + &document(
+        "Receiver",
+        "hook",
+        "webhook: {url: 'http://127.0.0.1/'}\ngroupBy: [...]\ngiveUpAfter: 48h",
+    );
+    let loaded = loaded(&text);
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut store = Store::open(&folder.path().join("state")).expect("a state file");
+    let mut bench = Bench::new(&loaded);
+    bench.answers = false;
+    bench.journal = Some(Batch::default());
+    bench.say(Signal::ListBegan);
+    bench.say(Signal::ListEnded);
+    let began = Instant::now();
+    let (mut most, mut file) = (0, 0);
+    for second in 0..86_400_u64 {
+        for n in 0..100 {
+            let name = format!("db-{second}-{n}");
+            let bytes = database(&name, "Running", second);
+            bench.apply(&bytes, Change::Applied);
+            bench.apply(&bytes, Change::Deleted);
+        }
+        bench.pass(SignedDuration::from_secs(1));
+        if second % 60 == 0 {
+            let batch = bench.journal.replace(Batch::default()).unwrap_or_default();
+            store.commit(&batch, store.epoch()).expect("it is written");
+            most = most.max(resident());
+        }
+        if second % 3_600 == 0 {
+            let length = std::fs::metadata(folder.path().join("state")).map(|it| it.len());
+            file = file.max(length.unwrap_or(0));
+        }
+    }
+    let waiting = bench.engine.outbox().waiting();
+    let told: u64 = waiting
+        .map(|it| it.notification.omitted + it.notification.alerts.len() as u64)
+        .sum();
+    println!(
+        "a receiver dead for a day, 100 occurrences a second: {told} of 8640000 wait, {} notifications; \
+         at most {} MB resident, a state file of {} MB ({:.0} s)",
+        bench.engine.outbox().waiting().count(),
+        most / 1_000_000,
+        file / 1_000_000,
+        began.elapsed().as_secs_f64()
+    );
+}
+
+/// Bytes of resident memory, from /proc (Linux).
+fn resident() -> usize {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages = statm.split_whitespace().nth(1);
+    pages
+        .and_then(|pages| pages.parse::<usize>().ok())
+        .unwrap_or(0)
+        * 4096
+}
+
+/// The program on these rules, and its end with the benchmark.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn run(cluster: &Cluster, folder: &Path, hook: &Webhook) -> Running {
+    let child = Command::new(env!("CARGO_BIN_EXE_bellwether"))
+        .arg("run")
+        .arg("--rules")
+        .arg(folder.join("rules.yaml"))
+        .arg("--state")
+        .arg(folder.join("state"))
+        .arg("--kubeconfig")
+        .arg(cluster.admin().kubeconfig().expect("a kubeconfig"))
+        .args(["--listen", "off", "--log-level", "error"])
+        .env("HOOK_URL", format!("{}/in", hook.base_url()))
+        .stdin(Stdio::null())
+        .spawn();
+    Running(child.expect("the program starts"))
+}
+
+const HOOK: &str = "webhook: {url: {env: HOOK_URL}}\ngroupBy: [...]\ngroupWait: 0s\ngroupInterval: 1s\n\
+                    maxInFlight: 32";
+
+async fn objects(cluster: &Cluster) -> Objects {
+    let objects = Objects::new(cluster.admin().client().await.expect("a client"));
+    let crd = Path::new(env!("CARGO_MANIFEST_DIR")).join("crds/databaseinstance.yaml");
+    let crd = std::fs::read_to_string(crd).expect("the CRD");
+    objects.apply("", &crd).await.expect("the CRD is taken");
+    let name = "databaseinstances.stable.example.com";
+    let soon = Duration::from_secs(30);
+    objects.established(name, soon).await.expect("it is there");
+    objects
+}
+
+/// The time from just before a write to the arrival of its message.
+async fn from_write_to_webhook(cluster: &Cluster) {
+    const DATABASES: usize = 200;
+    const WRITES: usize = 2_000;
+    let objects = objects(cluster).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut text = document("Receiver", "hook", HOOK);
+    for n in 0..99 {
+        let when = format!(
+            "{KIND}\nwhen: object.status.storageUsedGB > {}",
+            1_000_000 + n
+        );
+        text += &document("Rule", &format!("rule-{n}"), &when);
+    }
+    text += &document(
+        "Rule",
+        "changed",
+        &format!(
+            "{KIND}\n\"on\": object.status.storageUsedGB != oldObject.status.storageUsedGB\nsummary: '{{{{object.status.storageUsedGB}}}}'"
+        ),
+    );
+    std::fs::write(folder.path().join("rules.yaml"), text).expect("the rules");
+    let namespace = cluster.namespace("latency").await.expect("a namespace");
+    let mut databases = Vec::new();
+    for n in 0..DATABASES {
+        let manifest = format!(
+            "apiVersion: stable.example.com/v1\nkind: DatabaseInstance\nmetadata: {{name: db-{n}}}\n\
+             spec: {{engine: postgres, version: '17', storageGB: 10}}\nstatus: {{storageUsedGB: 0}}\n"
+        );
+        databases.extend(
+            objects
+                .apply(&namespace, &manifest)
+                .await
+                .expect("a database"),
+        );
+    }
+    let hook = Webhook::start().await.expect("a webhook");
+    let _bridge = run(cluster, folder.path(), &hook);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let mut pace = tokio::time::interval(Duration::from_millis(10));
+    let (databases, objects) = (Arc::new(databases), Arc::new(objects));
+    let mut writes = Vec::new();
+    for number in 1..=WRITES {
+        pace.tick().await;
+        let (databases, objects) = (databases.clone(), objects.clone());
+        writes.push(tokio::spawn(async move {
+            let began = Instant::now();
+            let status = json!({ "storageUsedGB": number });
+            let database = &databases[number % DATABASES];
+            objects
+                .patch_status(database, status)
+                .await
+                .expect("it is written");
+            (number, began)
+        }));
+    }
+    let mut began = vec![Instant::now(); WRITES + 1];
+    for write in writes {
+        let (number, at) = write.await.expect("a write");
+        began[number] = at;
+    }
+    let within = Duration::from_secs(30);
+    if let Err(error) = hook.wait_for(WRITES, within).await {
+        println!("not all messages came: {error}");
+    }
+    let mut times = Vec::new();
+    for accepted in hook.accepted() {
+        let summary = accepted.message.json()["alerts"][0]["summary"].clone();
+        let number = summary.as_str().and_then(|text| text.parse::<usize>().ok());
+        if let Some(number) = number {
+            times.push(accepted.arrived.duration_since(began[number]));
+        }
+    }
+    times.sort_unstable();
+    let at = |share: usize| times[(times.len() - 1) * share / 100].as_secs_f64() * 1e3;
+    println!(
+        "from a write to the API server to the webhook, 100 a second, 100 rules, {} messages: p50 {:.1} ms, \
+         p99 {:.1} ms",
+        times.len(),
+        at(50),
+        at(99)
+    );
+}
+
+/// Notifications a second that a bridge delivers which finds many in its outbox.
+async fn drained(cluster: &Cluster) {
+    const NOTIFICATIONS: u32 = 20_000;
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = document(
+        "Rule",
+        "created",
+        &format!("{KIND}\n\"on\": change == 'ADDED'"),
+    ) + &document("Receiver", "hook", HOOK);
+    let mut bench = Bench::new(&loaded(
+        &text.replace("{env: HOOK_URL}", "'http://127.0.0.1/'"),
+    ));
+    bench.answers = false;
+    bench.say(Signal::ListBegan);
+    bench.say(Signal::ListEnded);
+    bench.apply(&database("orders", "Running", 1), Change::Applied);
+    bench.pass(SignedDuration::from_secs(1));
+    let sample = bench.engine.outbox().waiting().next().cloned();
+    let sample = sample.expect("one waits");
+    let state = folder.path().join("state");
+    let mut store = Store::open(&state).expect("a state file");
+    let mut batch = Batch::default();
+    for number in 0..u64::from(NOTIFICATIONS) {
+        let mut notification = (*sample.notification).clone();
+        let mut id = String::new();
+        let _ = write!(id, "{number:032x}");
+        notification.id = id.as_str().into();
+        notification.group = format!("hook{{name=\"db-{number}\"}}").into();
+        let key = Key::Outbox(notification.receiver.clone(), notification.id.clone());
+        let waiting = Waiting {
+            notification: Arc::new(notification),
+            order: number,
+            attempts: 0,
+            ..sample.clone()
+        };
+        batch.put(key, Record::Outbox(waiting));
+    }
+    store.commit(&batch, store.epoch()).expect("it is written");
+    drop(store);
+    std::fs::write(folder.path().join("rules.yaml"), text).expect("the rules");
+    let hook = Webhook::start().await.expect("a webhook");
+    let bridge = run(cluster, folder.path(), &hook);
+    hook.wait_for(1, Duration::from_mins(1))
+        .await
+        .expect("the first comes");
+    let (began, cpu) = (Instant::now(), cpu_of(&bridge));
+    hook.wait_for(NOTIFICATIONS as usize, Duration::from_mins(2))
+        .await
+        .expect("all come");
+    let took = began.elapsed().as_secs_f64();
+    let spent = (cpu_of(&bridge) - cpu) / f64::from(NOTIFICATIONS) * 1e6;
+    println!(
+        "{NOTIFICATIONS} notifications that wait, written down step by step: {:.0} a second, {spent:.0} µs of CPU each",
+        f64::from(NOTIFICATIONS) / took
+    );
+}
+
+/// Seconds of CPU that the program has taken, from /proc (Linux; a tick is 10 ms).
+fn cpu_of(running: &Running) -> f64 {
+    let path = format!("/proc/{}/stat", running.0.id());
+    let stat = std::fs::read_to_string(path).unwrap_or_default();
+    let after = stat.rsplit(')').next().unwrap_or_default();
+    let ticks = after.split_whitespace().skip(11).take(2);
+    ticks
+        .filter_map(|ticks| ticks.parse::<f64>().ok())
+        .sum::<f64>()
+        / 100.0
+}
