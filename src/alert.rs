@@ -18,7 +18,9 @@ pub use life::Subject;
 pub use crate::decision::Ending;
 pub use crate::evaluate::Texts;
 
-use crate::names::{Fingerprint, Labels, ObjectRef, ReceiverName, RuleName, Severity, SourceKey};
+use crate::names::{
+    Fingerprint, Labels, ObjectRef, ReceiverName, RuleName, Severity, SourceKey, Uid,
+};
 
 /// Where an alert stands. An inactive alert does not exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,6 +79,10 @@ pub struct Alert {
     pub resolution: Option<Resolution>,
     /// How many times the Event of this occurrence was seen; 1 for all others.
     pub count: u64,
+    /// Who owns its object, directly or through others, if an inhibition asks for it; as far as
+    /// that is known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub owners: Vec<Uid>,
     /// It happened while nobody watched.
     pub late: bool,
     /// Evaluated and counted, never sent.

@@ -27,7 +27,7 @@ pub use compile::{Compiled, ViewReads, compile, environment};
 pub use joins::{Join, Joins};
 pub use moment::{Moment, Sight};
 pub use relation::{Reads, Relation};
-pub use ruleset::{RuleSet, WatchedSource};
+pub use ruleset::{OWNERSHIP, RuleSet, WatchedSource};
 pub use types::of_names;
 
 /// Whether a rule is true of an object.

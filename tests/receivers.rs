@@ -119,6 +119,7 @@ fn notification(cause: Cause, status: Status) -> Notification {
         unknown_since: None,
         resolution: None,
         count: 1,
+        owners: Vec::new(),
         late: false,
         shadow: false,
         routed: false,

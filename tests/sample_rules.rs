@@ -110,6 +110,7 @@ fn verdict(name: &str, object: &Value, old: Option<&Value>, event: Option<&Value
         events: &[],
         related: &[],
         namespace: None,
+        owners: &[],
         late: false,
     };
     let mut memo = Memo::default();
@@ -270,6 +271,7 @@ fn a_pod_that_crashes_again_and_again_is_told_with_what_was_said_of_it() {
             events: &[],
             related: &related,
             namespace: None,
+            owners: &[],
             late: false,
         };
         let mut memo = Memo::default();

@@ -117,6 +117,7 @@ impl Alerts {
                     let key = alert.dedup_key.as_ref();
                     (alert.labels, _) = rule.labels(moment, object, cluster, key);
                     alert.view = Arc::new(rule.view_at(moment));
+                    alert.owners = moment.owners.to_vec();
                 }
                 Some(self.fire(rule, now, &mut alert, effects))
             }
@@ -383,6 +384,7 @@ fn draw(
         unknown_since: None,
         resolution: None,
         count: 1,
+        owners: moment.owners.to_vec(),
         late: moment.late,
         shadow: rule.shadow,
         routed: rule.routed,

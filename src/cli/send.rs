@@ -202,6 +202,7 @@ fn sample(now: Timestamp) -> Alert {
         unknown_since: None,
         resolution: None,
         count: 1,
+        owners: Vec::new(),
         late: false,
         shadow: false,
         texts: Texts {

@@ -31,7 +31,8 @@ pub struct InhibitionSpec {
     /// Labels that must have the same value on both sides; one that neither has is the same.
     #[serde(default)]
     pub equal: Vec<String>,
-    /// Only where the source's object owns the target's. Not supported yet.
+    /// Only where the source's object owns the target's, directly or through objects that rules read
+    /// (`related`).
     #[serde(default)]
     pub owner: bool,
 }

@@ -138,6 +138,7 @@ impl Engine {
             unknown_since: None,
             resolution: None,
             count: 1,
+            owners: Vec::new(),
             late: false,
             shadow: rule.shadow,
             routed: rule.routed,

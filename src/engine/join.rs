@@ -63,6 +63,7 @@ impl Engine {
             events: in_language(&events),
             related,
             namespace: self.namespace_object(joins.namespaces, object),
+            owners: self.owners_if_asked(object),
         }
     }
 
@@ -72,16 +73,41 @@ impl Engine {
         transition: &Transition,
         reads_events: bool,
     ) -> Surroundings {
+        let owners = self.owners_if_asked(&transition.object);
         if !reads_events {
-            return Surroundings::default();
+            return Surroundings {
+                owners,
+                ..Surroundings::default()
+            };
         }
         let events = self.events.of(self.now, transition.uid, &transition.object);
         Surroundings {
             event: transition.event.as_ref().map(|event| event.to_json()),
             expires: events.last().and_then(|oldest| expiry(oldest)),
             events: in_language(&events),
+            owners,
             ..Surroundings::default()
         }
+    }
+
+    /// Who owns an object, directly or through objects that some rule reads: for inhibitions.
+    fn owners_if_asked(&self, object: &Json) -> Vec<Uid> {
+        if !self.notify.inhibits_by_owner() {
+            return Vec::new();
+        }
+        let mut found: Vec<Uid> = Vec::new();
+        let mut left = owners(object);
+        while let Some(uid) = left.pop() {
+            if found.contains(&uid) {
+                continue;
+            }
+            found.push(uid);
+            let mut streams = self.streams.iter();
+            let known = streams.find_map(|stream| stream.objects.get(uid));
+            left.extend(known.iter().flat_map(|object| owners(object)));
+        }
+        found.sort();
+        found
     }
 
     /// The Namespace of an object, as far as it is known; an empty object where it has none.

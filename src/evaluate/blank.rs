@@ -33,6 +33,7 @@ pub fn is_true_of_blank(rule: &Rule, watch: &Watch, now: Timestamp) -> bool {
         events: &[],
         related: &related,
         namespace: Some(&namespace),
+        owners: &[],
         late: false,
     };
     let mut memo = Memo::default();

@@ -23,6 +23,8 @@ pub struct Moment<'a> {
     pub related: &'a [(Arc<str>, Vec<Json>)],
     /// Its Namespace, if somebody reads it and it is known; an empty one for an object that has none.
     pub namespace: Option<&'a Json>,
+    /// Who owns it, if an inhibition asks for it.
+    pub owners: &'a [Uid],
     pub late: bool,
 }
 
@@ -35,6 +37,8 @@ pub struct Surroundings {
     pub expires: Option<Timestamp>,
     pub related: Vec<(Arc<str>, Vec<Json>)>,
     pub namespace: Option<Json>,
+    /// Who owns it, directly or through others, if an inhibition asks for it.
+    pub owners: Vec<Uid>,
 }
 
 impl<'a> Moment<'a> {
@@ -49,6 +53,7 @@ impl<'a> Moment<'a> {
             events: &around.events,
             related: &around.related,
             namespace: around.namespace.as_ref(),
+            owners: &around.owners,
             late: transition.late,
         }
     }

@@ -13,7 +13,8 @@ use crate::transition::ownership::OWNERS;
 use crate::watch::Source;
 
 /// What is kept of objects that are joined by ownership, whatever is read of them.
-static OWNERSHIP: LazyLock<PathSet> =
+/// What an object must keep so that its owners are known.
+pub static OWNERSHIP: LazyLock<PathSet> =
     LazyLock::new(|| PathSet::of([OWNERS]).expect("a path, which a test of the joins reads"));
 
 /// The rules that run, by number, and one stream for each distinct thing that they watch.

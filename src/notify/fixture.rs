@@ -66,6 +66,7 @@ pub(crate) fn alert(rule: &str, name: &str, since: i64) -> Alert {
         unknown_since: None,
         resolution: None,
         count: 1,
+        owners: Vec::new(),
         late: false,
         shadow: false,
         routed: false,

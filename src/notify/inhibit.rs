@@ -10,7 +10,7 @@ use super::index::Index;
 use super::route::tenant;
 use crate::alert::{Alert, Nature, State};
 use crate::config::Matchers;
-use crate::names::{Fingerprint, InhibitionName, Labels};
+use crate::names::{Fingerprint, InhibitionName, Labels, Uid};
 
 /// An inhibition, compiled.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,10 +20,12 @@ pub struct Inhibition {
     pub source: Matchers,
     pub target: Matchers,
     pub equal: Vec<Arc<str>>,
+    /// Only what the source's object owns.
+    pub owner: bool,
 }
 
-/// The values of the labels that both sides share.
-type Shared = Vec<Arc<str>>;
+/// The values of the labels that both sides share, and with `owner` the source's object.
+type Shared = (Vec<Arc<str>>, Option<Uid>);
 
 /// An alert on the source side, and whether it is on the target side too.
 #[derive(Debug)]
@@ -68,7 +70,8 @@ impl Inhibitions {
         for at in self.sources.candidates(&alert.labels) {
             let inhibition = &self.all[at];
             if concerns(inhibition, alert) && inhibition.source.matches(&alert.labels) {
-                let shared = shared(inhibition, &alert.labels);
+                let owner = inhibition.owner.then_some(alert.object.uid);
+                let shared = (shared(inhibition, &alert.labels), owner);
                 let both = inhibition.target.matches(&alert.labels);
                 let of_values = self.firing[at].entry(shared.clone()).or_default();
                 let alert = Arc::clone(alert);
@@ -97,6 +100,11 @@ impl Inhibitions {
         true
     }
 
+    /// Whether one of them asks who owns what.
+    pub(crate) fn ask_for_owners(&self) -> bool {
+        self.all.iter().any(|inhibition| inhibition.owner)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
@@ -111,9 +119,16 @@ impl Inhibitions {
                 if !concerns(inhibition, alert) || !inhibition.target.matches(&alert.labels) {
                     return None;
                 }
-                let of_values = self.firing[at].get(&shared(inhibition, &alert.labels))?;
+                let values = shared(inhibition, &alert.labels);
+                let owners: Vec<Option<Uid>> = if inhibition.owner {
+                    alert.owners.iter().copied().map(Some).collect()
+                } else {
+                    vec![None]
+                };
+                let firing = owners.into_iter();
+                let firing = firing.filter_map(|it| self.firing[at].get(&(values.clone(), it)));
                 let both = inhibition.source.matches(&alert.labels);
-                let mut sources = of_values.values();
+                let mut sources = firing.flat_map(BTreeMap::values);
                 let source = sources.find(|source| !(both && source.both))?;
                 Some((&inhibition.name, &*source.alert))
             })
@@ -126,7 +141,7 @@ fn concerns(inhibition: &Inhibition, alert: &Alert) -> bool {
     namespace.is_none() || namespace == tenant(&alert.rule)
 }
 
-fn shared(inhibition: &Inhibition, labels: &Labels) -> Shared {
+fn shared(inhibition: &Inhibition, labels: &Labels) -> Vec<Arc<str>> {
     let value = |name| labels.get(name).cloned().unwrap_or_else(|| Arc::from(""));
     inhibition.equal.iter().map(value).collect()
 }

@@ -120,6 +120,12 @@ impl Notify {
         tick(start, policy.group_interval.max(SHORTEST_INTERVAL), opens)
     }
 
+    /// Whether an inhibition asks who owns what.
+    #[must_use]
+    pub fn inhibits_by_owner(&self) -> bool {
+        self.inhibitions.ask_for_owners()
+    }
+
     /// An alert that inhibited others does so no more: they are due at the next tick.
     pub(super) fn set_free(&mut self, now: Timestamp, source: Fingerprint, effects: &mut Effects) {
         for key in self.inhibited.remove(&source).into_iter().flatten() {

@@ -50,6 +50,7 @@ pub(super) fn alert(name: &str) -> Alert {
         unknown_since: None,
         resolution: None,
         count: 1,
+        owners: Vec::new(),
         late: false,
         shadow: false,
         routed: false,

@@ -140,6 +140,60 @@ fn a_silence_keeps_an_alert_back_for_as_long_as_it_lasts() {
     assert_snapshot!(play(&[test]), @"ok silence");
 }
 
+/// A cluster that has failed, its database, and a database that nobody owns, which fail too.
+const OWNED: &str = "\
+apiVersion: bellwether.dev/v1alpha1
+kind: Rule
+metadata: {name: cluster-failed}
+spec:
+  watch: {apiVersion: stable.example.com/v1, kind: Cluster}
+  when: object.status.phase == 'Failed'
+---
+apiVersion: bellwether.dev/v1alpha1
+kind: Inhibition
+metadata: {name: clusters-explain}
+spec:
+  source: {matchers: [alertname = cluster-failed]}
+  target: {matchers: [alertname = failed]}
+  owner: true
+---
+";
+
+#[test]
+fn a_failed_cluster_mutes_its_databases_and_no_others() {
+    let test = rule_test(
+        "owner",
+        "  rules: [failed, cluster-failed]
+  given:
+    - apiVersion: stable.example.com/v1
+      kind: Cluster
+      metadata: {name: east, namespace: prod}
+      status: {phase: Failed}
+    - apiVersion: stable.example.com/v1
+      kind: DatabaseInstance
+      metadata:
+        name: owned
+        namespace: prod
+        ownerReferences: [{apiVersion: stable.example.com/v1, kind: Cluster, name: east}]
+      status: {phase: Failed}
+    - {ORDERS, status: {phase: Failed}}
+  timeline:
+    - {at: 10m, restart: true}
+    - at: 20m
+      apply:
+        apiVersion: stable.example.com/v1
+        kind: Cluster
+        metadata: {name: east, namespace: prod}
+        status: {phase: Running}
+  expect:
+    - {at: 1m, notifications: [{title: 'cluster-failed: Cluster prod/east'}]}
+    - {at: 19m, notifications: [{alerts: [{labels: {name: orders}}]}]}
+    - at: 30m
+      notifications: [{status: resolved}, {alerts: [{labels: {name: orders}}, {labels: {name: owned}}]}]",
+    );
+    assert_eq!(play(&[OWNED.to_owned(), test]), "ok owner");
+}
+
 #[test]
 fn a_restart_a_reload_a_deletion_and_a_deaf_receiver_happen_as_they_do() {
     let test = rule_test(

@@ -8,6 +8,7 @@ use super::policy::{group_by, signed};
 use crate::cel::PathSet;
 use crate::config::{self, Configuration, Text};
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::evaluate::OWNERSHIP;
 use crate::names::ReceiverName;
 use crate::notify::{Condition, Grouping, Inhibition, Pipeline, Route, Silence, Times};
 
@@ -23,7 +24,7 @@ pub(super) fn of(configuration: &Configuration, problems: &mut Diagnostics) -> P
     }
 }
 
-/// What the conditions together read of an alert's object.
+/// What the conditions together read of an alert's object, and inhibitions by owner.
 pub(super) fn reads(pipeline: &Pipeline) -> PathSet {
     let routes = pipeline
         .routes
@@ -34,7 +35,13 @@ pub(super) fn reads(pipeline: &Pipeline) -> PathSet {
         .iter()
         .filter_map(|it| it.condition.as_ref());
     let all = routes.chain(silences).map(Condition::reads);
-    all.fold(PathSet::none(), |all, paths| all.union(&paths))
+    let by_owner = pipeline.inhibitions.iter().any(|it| it.owner);
+    let owners = if by_owner {
+        OWNERSHIP.clone()
+    } else {
+        PathSet::none()
+    };
+    all.fold(owners, |all, paths| all.union(&paths))
 }
 
 fn route(
@@ -92,6 +99,7 @@ fn inhibition(document: &config::Inhibition) -> Inhibition {
             .iter()
             .map(|name| Arc::from(name.as_str()))
             .collect(),
+        owner: spec.owner,
     }
 }
 

@@ -218,6 +218,7 @@ fn pipeline() -> Pipeline {
             source: of_rule("failed"),
             target: of_rule("short"),
             equal: vec!["name".into()],
+            owner: false,
         }],
         silences: Vec::new(),
     }

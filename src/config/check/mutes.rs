@@ -27,14 +27,6 @@ pub(in crate::config) fn inhibition(
             diagnostics.push(diagnostic);
         }
     }
-    if spec.owner {
-        let diagnostic = Diagnostic::error("`owner` is not supported in this version")
-            .at(document.place_of(&["spec", "owner"]))
-            .help(
-                "say with `equal` which labels the two sides share, such as `[cluster, namespace]`",
-            );
-        diagnostics.push(diagnostic);
-    }
 }
 
 /// Checks a silence.
