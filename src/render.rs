@@ -9,6 +9,7 @@ pub mod cut;
 pub mod escape;
 pub mod format;
 pub mod function;
+mod links;
 mod message;
 mod model;
 mod pagerduty;
@@ -32,7 +33,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 pub use self::escape::Target;
-pub use self::format::{Format, FormatProblem, PagerDuty, Slack, Templates, Webhook};
+pub use self::format::{Address, Format, FormatProblem, PagerDuty, Slack, Templates, Webhook};
 pub use self::read::Read;
 pub use self::template::{Scope, Template, TemplateProblem};
 
@@ -46,10 +47,21 @@ pub struct Payload {
     pub body: Vec<u8>,
     pub content_type: String,
     pub endpoint: Endpoint,
+    /// What goes below a message that is changed in place.
+    pub replies: Replies,
     /// Templates that failed, each with its reason: the built-in format stands in their place.
     pub failures: Vec<String>,
     /// Paths that templates read and that had no value, as often as that happened.
     pub missing: Vec<String>,
+}
+
+/// What a thread below a message says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Replies {
+    /// Once the message is posted: what is too long for it.
+    pub details: Option<Value>,
+    /// Once it was changed: what changed.
+    pub changes: Option<Value>,
 }
 
 /// Which of a service's endpoints a payload is for.
@@ -82,7 +94,14 @@ pub fn render(notification: &Notification, format: &Format) -> Payload {
         Format::PagerDuty(pagerduty) => (self::pagerduty(&mut message, pagerduty), JSON.to_owned()),
         Format::Webhook(webhook) => self::webhook(&mut message, webhook),
     };
-    let change = matches!(format, Format::PagerDuty(_)) && notification.cause == Cause::Heartbeat;
+    let replies = match format {
+        Format::Slack(slack) if slack.threads => slack::replies(&message, slack),
+        _ => Replies::default(),
+    };
+    let change = match format {
+        Format::PagerDuty(pagerduty) => pagerduty::is_change(&message, pagerduty),
+        _ => false,
+    };
     Payload {
         body,
         content_type,
@@ -91,6 +110,7 @@ pub fn render(notification: &Notification, format: &Format) -> Payload {
         } else {
             Endpoint::Default
         },
+        replies,
         failures: message.failures,
         missing: message.missing,
     }
@@ -99,17 +119,18 @@ pub fn render(notification: &Notification, format: &Format) -> Payload {
 const JSON: &str = "application/json";
 
 fn slack(message: &mut Message, format: &Slack) -> Vec<u8> {
+    let links = links::links(message, &format.buttons);
     let template = own(message, format.template.as_ref());
     let value = match expand(message, template) {
         Some(Text::Json(value)) => match slack::of_template(value, message, format) {
             Ok(value) => value,
             Err(why) => {
                 message.fail(&why);
-                slack::message(message, format, None)
+                slack::message(message, format, None, &links)
             }
         },
-        Some(Text::Plain(text)) => slack::message(message, format, Some(&text)),
-        None => slack::message(message, format, None),
+        Some(Text::Plain(text)) => slack::message(message, format, Some(&text), &links),
+        None => slack::message(message, format, None, &links),
     };
     value.to_string().into_bytes()
 }
@@ -125,7 +146,11 @@ fn pagerduty(message: &mut Message, format: &PagerDuty) -> Vec<u8> {
         Some(Text::Plain(text)) => Some(Override::Summary(text)),
         None => None,
     };
-    pagerduty::event(message, format, with)
+    let offered = pagerduty::Offers {
+        links: links::links(message, &format.links),
+        images: links::images(message, &format.images),
+    };
+    pagerduty::event(message, format, with, &offered)
         .to_string()
         .into_bytes()
 }

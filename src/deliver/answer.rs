@@ -6,7 +6,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use crate::outbox::Outcome;
+use crate::outbox::{Outcome, Post};
 
 /// Characters of an answer that are quoted.
 const QUOTED: usize = 300;
@@ -57,18 +57,101 @@ pub(super) fn slack(answer: &Answer) -> Outcome {
     }
 }
 
-fn refused_by_slack(word: &str) -> Outcome {
-    let hint = match word {
-        "invalid_payload" | "invalid_blocks" | "invalid_attachments" | "no_text" => {
+/// How a call of Slack's Web API ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Called {
+    /// With the message that it is about, as far as the answer names it.
+    Done(Option<Post>),
+    /// The message, its thread or its channel is not there, or nobody may change it: the word for it.
+    Gone(String),
+    Failed(Outcome),
+}
+
+/// Slack's Web API: 200 with `ok` in JSON, whatever happened
+/// (<https://docs.slack.dev/apis/web-api/#responses>), except 429.
+pub(super) fn web_api(answer: &Answer) -> Called {
+    let json: Value = serde_json::from_str(answer.body.trim()).unwrap_or_default();
+    if is_temporary(answer.status) {
+        return Called::Failed(retry(answer, "Slack"));
+    }
+    match (json["ok"].as_bool(), json["error"].as_str()) {
+        (Some(true), _) => {
+            let (channel, ts) = (json["channel"].as_str(), json["ts"].as_str());
+            Called::Done(channel.zip(ts).map(|(channel, ts)| Post {
+                channel: channel.into(),
+                ts: ts.into(),
+            }))
+        }
+        (Some(false), Some(error)) if GONE.contains(&error) => Called::Gone(error.to_owned()),
+        (Some(false), Some(error)) if TEMPORARY.contains(&error) => {
+            Called::Failed(retry(answer, "Slack"))
+        }
+        (Some(false), error) => {
+            // `missing_scope` comes with the scope that is missing.
+            let needed = json["needed"].as_str().map(|scope| format!(" ({scope})"));
+            let word = format!(
+                "{}{}",
+                quoted(error.unwrap_or("unknown error")),
+                quoted(&needed.unwrap_or_default())
+            );
+            Called::Failed(refused_by_slack(&word))
+        }
+        (None, _) if (300..400).contains(&answer.status) => {
+            Called::Failed(redirected(answer, "Slack"))
+        }
+        (None, _) if (400..500).contains(&answer.status) => {
+            let word = with_body(format!("HTTP {}", answer.status), &answer.body);
+            Called::Failed(refused_by_slack(&word))
+        }
+        // A login page of a proxy, for example.
+        (None, _) => Called::Failed(retry(answer, "Slack, an answer without \"ok\"")),
+    }
+}
+
+/// Errors after which a message that was to be changed is posted anew.
+const GONE: [&str; 7] = [
+    "channel_not_found",
+    "message_not_found",
+    "cant_update_message",
+    "edit_window_closed",
+    "thread_not_found",
+    "invalid_thread_ts",
+    "cannot_reply_to_message",
+];
+
+/// Errors that pass.
+const TEMPORARY: [&str; 7] = [
+    "ratelimited",
+    "rate_limited",
+    "message_limit_exceeded",
+    "internal_error",
+    "fatal_error",
+    "service_unavailable",
+    "request_timeout",
+];
+
+pub(super) fn refused_by_slack(word: &str) -> Outcome {
+    let hint = match word.split(' ').next().unwrap_or_default() {
+        "invalid_payload" | "invalid_blocks" | "invalid_attachments" | "no_text"
+        | "msg_too_long" | "msg_blocks_too_long" | "too_many_attachments"
+        | "invalid_blocks_format" => {
             "; the message is not one that Slack takes: look at the receiver's template"
         }
         "no_service" | "no_service_id" | "no_team" | "team_disabled" | "invalid_token" => {
             "; the webhook was removed or its URL is wrong: make a new one in Slack"
         }
-        "channel_not_found" | "channel_is_archived" | "user_not_found" => {
-            "; the channel is gone: choose another for the webhook"
+        "invalid_auth" | "not_authed" | "account_inactive" | "token_revoked" | "token_expired" => {
+            "; the bot's token is not one that Slack knows: install the app again"
         }
-        "action_prohibited" | "posting_to_general_channel_denied" => {
+        "missing_scope" => "; give the app this scope and install it again",
+        "not_in_channel" => "; invite the bot to the channel",
+        "channel_not_found" | "channel_is_archived" | "is_archived" | "user_not_found" => {
+            "; the channel is gone, or the bot may not see it: choose another, or invite the bot"
+        }
+        "action_prohibited"
+        | "posting_to_general_channel_denied"
+        | "restricted_action"
+        | "restricted_action_read_only_channel" => {
             "; an administrator of Slack does not allow it there"
         }
         _ => "",

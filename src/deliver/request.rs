@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::secret::{CredentialError, Secret, SecretReader, resolve};
 use super::signature;
-use crate::config::{Credential, LiteralOrCredential, PagerDuty, Service, Slack, Webhook};
+use crate::config::{Credential, LiteralOrCredential, PagerDuty, Service, Slack, SlackWay, Webhook};
 use crate::render::{Endpoint, Payload};
 
 /// A request to be sent.
@@ -61,7 +61,10 @@ impl Preparation<'_> {
         payload: &Payload,
         headers: HeaderMap,
     ) -> Result<Prepared, String> {
-        let url = self.secret("slack.webhookUrl", &slack.webhook_url).await?;
+        let SlackWay::Webhook { url, .. } = &slack.way else {
+            return Err("slack.webhookUrl is not there".to_owned());
+        };
+        let url = self.secret("slack.webhookUrl", url).await?;
         let url = parsed("slack.webhookUrl", url.expose())?;
         self.hide_path(&url);
         Ok(Prepared {
@@ -71,6 +74,20 @@ impl Preparation<'_> {
             basic: None,
             body: payload.body.clone(),
         })
+    }
+
+    /// What a bot calls Slack with: its `Authorization`, and where Slack is.
+    ///
+    /// # Errors
+    /// As [`Self::request`].
+    pub async fn bot(
+        &mut self,
+        token: &Credential,
+        base_url: &str,
+    ) -> Result<(HeaderValue, Url), String> {
+        let token = self.secret("slack.botToken", token).await?;
+        let value = header_value("slack.botToken", &format!("Bearer {}", token.expose()))?;
+        Ok((sensitive(value), parsed("slack.baseUrl", base_url)?))
     }
 
     async fn pagerduty(
@@ -179,7 +196,10 @@ impl Preparation<'_> {
 #[must_use]
 pub fn credentials(service: &Service) -> Vec<(String, &Credential)> {
     match service {
-        Service::Slack(slack) => vec![("slack.webhookUrl".to_owned(), &slack.webhook_url)],
+        Service::Slack(slack) => vec![match &slack.way {
+            SlackWay::Webhook { url, .. } => ("slack.webhookUrl".to_owned(), url),
+            SlackWay::Bot { token, .. } => ("slack.botToken".to_owned(), token),
+        }],
         Service::PagerDuty(pagerduty) => {
             vec![("pagerduty.routingKey".to_owned(), &pagerduty.routing_key)]
         }

@@ -113,7 +113,8 @@ impl Rig {
         let mut effects = Effects::default();
         let id = id.into();
         self.flying.remove(&id);
-        self.outbox.delivered(self.now, &id, outcome, &mut effects);
+        self.outbox
+            .delivered(self.now, &id, outcome.into(), &mut effects);
         self.commit(effects);
     }
 
@@ -132,7 +133,12 @@ impl Rig {
             _ => None,
         });
         let dead = dead.collect();
-        self.outbox = Outbox::restore(self.now, &self.policies, self.records(), dead);
+        let kept = Kept {
+            waiting: self.records(),
+            dead,
+            ..Kept::default()
+        };
+        self.outbox = Outbox::restore(self.now, &self.policies, kept);
     }
 
     /// Somebody sends again, or drops, and what is due begins.

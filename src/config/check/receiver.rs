@@ -36,6 +36,9 @@ pub(in crate::config) fn check(
     if let Some(namespace) = namespace {
         check.nothing_of_the_operator(spec, namespace);
     }
+    if let Some(slack) = spec.get("slack") {
+        check.slack(slack);
+    }
     if let Some(webhook) = spec.get("webhook") {
         check.webhook(webhook);
     }
@@ -125,6 +128,37 @@ impl Check<'_> {
             &["heartbeat", "every"],
         ];
         super::not_zero(self.document, spec, &paths, self.diagnostics);
+    }
+
+    fn slack(&mut self, slack: &Node) {
+        let (webhook, bot) = (slack.key("webhookUrl"), slack.key("botToken"));
+        match (webhook, bot) {
+            (Some(first), Some(second)) => {
+                let later = first.span.start.max(second.span.start);
+                let second = if later == first.span.start { first } else { second };
+                let diagnostic =
+                    Diagnostic::error("`webhookUrl` and `botToken` are two ways to one channel")
+                        .help("remove one: only with a bot's token messages are changed in place");
+                self.diagnostics
+                    .push(diagnostic.at(self.document.place(&second.span)));
+            }
+            (None, None) => {
+                let diagnostic = Diagnostic::error("`slack` says not how Slack is reached")
+                    .help("`webhookUrl` or `botToken`");
+                self.diagnostics
+                    .push(diagnostic.at(self.document.place_of(&["spec", "slack"])));
+            }
+            (None, Some(bot)) if slack.key("channel").is_none() => {
+                let diagnostic = Diagnostic::error("a bot needs a channel")
+                    .help("`channel: C0123456789` (or its name), with the bot as a member");
+                self.diagnostics
+                    .push(diagnostic.at(self.document.place(&bot.span)));
+            }
+            _ => {}
+        }
+        if let Some(url) = slack.get("baseUrl") {
+            self.address("baseUrl", url);
+        }
     }
 
     fn webhook(&mut self, webhook: &Node) {

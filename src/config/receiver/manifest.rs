@@ -6,7 +6,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{GroupBy, Heartbeat, Limit, PagerDuty, ReceiverSpec, Service, Slack, Webhook};
+use super::{GroupBy, Heartbeat, Limit, PagerDuty, ReceiverSpec, Service, Slack, Webhook, slack};
 use crate::config::duration::{self, DurationText};
 
 /// Who is told, how, how often and in which groups. Exactly one of `slack`, `pagerduty` and `webhook`.
@@ -17,8 +17,8 @@ use crate::config::duration::{self, DurationText};
     "message": "exactly one of slack, pagerduty and webhook is needed",
 }]))]
 pub(in crate::config) struct Manifest {
-    /// A Slack incoming webhook.
-    slack: Option<Slack>,
+    /// Slack, by an incoming webhook or a bot.
+    slack: Option<slack::Manifest>,
     /// PagerDuty's Events API v2.
     pagerduty: Option<PagerDuty>,
     /// An HTTP endpoint.
@@ -63,23 +63,39 @@ pub(in crate::config) struct Manifest {
     shared: bool,
 }
 
-/// A receiver that names no service, or several.
+/// A receiver that has the shape of one, and cannot be: the checks of the receiver say it, with
+/// both places.
 #[derive(Debug, thiserror::Error)]
-#[error("exactly one of `slack`, `pagerduty` and `webhook` is needed")]
-pub struct ServiceCount;
+pub(in crate::config) enum Contradiction {
+    #[error("exactly one of `slack`, `pagerduty` and `webhook` is needed")]
+    Service,
+    #[error("exactly one of `webhookUrl` and `botToken` is needed")]
+    SlackWay,
+    #[error("a bot needs a `channel`")]
+    Channel,
+}
+
+impl Contradiction {
+    /// Whether a message is one of these.
+    pub(in crate::config) fn is(message: &str) -> bool {
+        let all = [Self::Service, Self::SlackWay, Self::Channel];
+        all.iter().any(|one| one.to_string() == message)
+    }
+}
 
 impl TryFrom<Manifest> for ReceiverSpec {
-    type Error = ServiceCount;
+    type Error = Contradiction;
 
-    fn try_from(manifest: Manifest) -> Result<Self, ServiceCount> {
+    fn try_from(manifest: Manifest) -> Result<Self, Contradiction> {
+        let slack = manifest.slack.map(Slack::try_from).transpose()?;
         let services = [
-            manifest.slack.map(Service::Slack),
+            slack.map(Service::Slack),
             manifest.pagerduty.map(Service::PagerDuty),
             manifest.webhook.map(Service::Webhook),
         ];
         let mut services: Vec<_> = services.into_iter().flatten().collect();
         let (Some(service), true) = (services.pop(), services.is_empty()) else {
-            return Err(ServiceCount);
+            return Err(Contradiction::Service);
         };
         let at_once = match service {
             Service::Slack(_) | Service::PagerDuty(_) => NonZeroU32::MIN,
