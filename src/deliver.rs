@@ -181,11 +181,7 @@ impl Deliverer {
 
     /// Makes one attempt. A credential that cannot be resolved is tried again later: a Secret may
     /// just be about to be written.
-    pub async fn deliver(
-        &self,
-        attempt: &Attempt,
-        payload: &Payload,
-    ) -> Delivery {
+    pub async fn deliver(&self, attempt: &Attempt, payload: &Payload) -> Delivery {
         let receiver = &attempt.notification.receiver;
         let Some(route) = self.routes.get(receiver) else {
             let why = format!("there is no receiver {receiver} any more");

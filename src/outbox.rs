@@ -127,11 +127,7 @@ impl Outbox {
     /// Goes on with what waited. A moment in the records that lies after what can have been
     /// meant (the clock went back) is read as now.
     #[must_use]
-    pub fn restore(
-        now: Timestamp,
-        policies: &[Policy],
-        kept: Kept,
-    ) -> Self {
+    pub fn restore(now: Timestamp, policies: &[Policy], kept: Kept) -> Self {
         let mut outbox = Self::new(policies);
         outbox.dead = DeadLetters::restore(kept.dead);
         outbox.posts = Posts::restore(kept.posts);

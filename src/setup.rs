@@ -133,7 +133,10 @@ fn assemble_here(
             .filter_map(|name| formats.get(name))
             .flat_map(|format| {
                 let addresses = format.addresses().into_iter();
-                format.template().into_iter().chain(addresses.map(|it| &it.template))
+                format
+                    .template()
+                    .into_iter()
+                    .chain(addresses.map(|it| &it.template))
             });
         let own = texts.get(&rule.name).into_iter().flatten();
         let mut reads = view::reads(rule, own.chain(of_receivers.map(|template| &**template)));

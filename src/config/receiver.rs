@@ -11,8 +11,8 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::duration::{self, DurationText};
 pub use self::slack::{Mention, Mentions, Slack, SlackWay};
+use super::duration::{self, DurationText};
 use super::{Credential, LiteralOrCredential, Text};
 use crate::diagnostic::Place;
 use crate::names::ReceiverName;

@@ -132,8 +132,13 @@ const TEMPORARY: [&str; 7] = [
 
 pub(super) fn refused_by_slack(word: &str) -> Outcome {
     let hint = match word.split(' ').next().unwrap_or_default() {
-        "invalid_payload" | "invalid_blocks" | "invalid_attachments" | "no_text"
-        | "msg_too_long" | "msg_blocks_too_long" | "too_many_attachments"
+        "invalid_payload"
+        | "invalid_blocks"
+        | "invalid_attachments"
+        | "no_text"
+        | "msg_too_long"
+        | "msg_blocks_too_long"
+        | "too_many_attachments"
         | "invalid_blocks_format" => {
             "; the message is not one that Slack takes: look at the receiver's template"
         }

@@ -10,7 +10,9 @@ use serde_json::Value;
 
 use super::secret::{CredentialError, Secret, SecretReader, resolve};
 use super::signature;
-use crate::config::{Credential, LiteralOrCredential, PagerDuty, Service, Slack, SlackWay, Webhook};
+use crate::config::{
+    Credential, LiteralOrCredential, PagerDuty, Service, Slack, SlackWay, Webhook,
+};
 use crate::render::{Endpoint, Payload};
 
 /// A request to be sent.

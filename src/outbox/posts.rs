@@ -51,6 +51,9 @@ impl Posts {
     /// is none: what opens the group again is news, and nobody looks at an old message.
     pub(super) fn of(&self, notification: &Notification) -> Option<&Posted> {
         let posted = self.0.get(&place(notification))?;
+        if !notification.goes_on() {
+            return None;
+        }
         (!notification.opens || posted.by == notification.id).then_some(posted)
     }
 
@@ -62,6 +65,9 @@ impl Posts {
         post: Post,
         effects: &mut Effects,
     ) {
+        if !notification.goes_on() {
+            return;
+        }
         let posted = Posted {
             post,
             by: notification.id.clone(),
@@ -79,6 +85,11 @@ impl Posts {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// The receiver took it. What is resolved is not spoken of again.
     pub(super) fn accepted(&mut self, notification: &Notification, effects: &mut Effects) {
         let place = place(notification);
@@ -94,4 +105,98 @@ fn place(notification: &Notification) -> (ReceiverName, GroupKey) {
 
 fn key((receiver, group): &(ReceiverName, GroupKey)) -> Key {
     Key::Post(receiver.clone(), group.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::notify::Cause;
+    use crate::notify::fixture::{at, policy};
+    use crate::outbox::properties::{Rig, note, occurred};
+    use crate::outbox::{Delivery, Outcome};
+
+    fn posted(ts: &str, outcome: Outcome) -> Delivery {
+        let post = Post {
+            channel: "C1".into(),
+            ts: ts.into(),
+        };
+        Delivery {
+            outcome,
+            post: Some(post),
+        }
+    }
+
+    #[test]
+    fn a_groups_message_is_changed_until_it_has_resolved_also_after_a_crash() {
+        let mut rig = Rig::new(vec![policy("chat")]);
+        rig.push(0, &[note("chat", "g", Cause::New, 0)]);
+        assert_eq!(rig.changed(), None);
+        rig.end_with(1, "g-0", posted("1", Outcome::Accepted));
+        rig.crash(2);
+        rig.push(3, &[note("chat", "g", Cause::Changed, 3)]);
+        assert_eq!(rig.changed().as_deref(), Some("1"));
+        // It was not there any more.
+        rig.end_with(4, "g-3", posted("2", Outcome::Accepted));
+        rig.push(5, &[note("chat", "g", Cause::Resolved, 5)]);
+        assert_eq!(rig.changed().as_deref(), Some("2"));
+        rig.end(6, "g-5", Outcome::Accepted);
+        assert_eq!(rig.store.len(), 0);
+        rig.push(7, &[note("chat", "g", Cause::New, 7)]);
+        assert_eq!(rig.changed(), None);
+    }
+
+    #[test]
+    fn what_an_attempt_posted_before_it_failed_is_changed_by_the_next() {
+        let mut rig = Rig::new(vec![policy("chat")]);
+        rig.push(0, &[note("chat", "g", Cause::New, 0)]);
+        rig.end_with(
+            1,
+            "g-0",
+            posted(
+                "1",
+                Outcome::Retry {
+                    after: None,
+                    why: "503".to_owned(),
+                },
+            ),
+        );
+        rig.crash(2);
+        rig.push(61, &[]);
+        assert_eq!(rig.changed().as_deref(), Some("1"));
+    }
+
+    #[test]
+    fn what_opens_a_group_again_is_a_new_message_though_the_last_was_never_resolved() {
+        let mut rig = Rig::new(vec![policy("chat")]);
+        rig.push(0, &[note("chat", "g", Cause::New, 0)]);
+        rig.end_with(1, "g-0", posted("1", Outcome::Accepted));
+        rig.push(9, &[note("chat", "g", Cause::New, 9)]);
+        assert_eq!(rig.changed(), None);
+    }
+
+    #[test]
+    fn what_only_happened_is_a_message_of_its_own() {
+        let mut rig = Rig::new(vec![policy("chat")]);
+        rig.push(0, &[note("chat", "g", Cause::New, 0)]);
+        rig.end_with(1, "g-0", posted("1", Outcome::Accepted));
+        rig.push(2, &[occurred("chat", "g", 2)]);
+        assert_eq!(rig.changed(), None);
+        rig.end_with(3, "g-2", posted("2", Outcome::Accepted));
+        rig.push(4, &[note("chat", "g", Cause::Changed, 4)]);
+        assert_eq!(rig.changed().as_deref(), Some("1"));
+    }
+
+    #[test]
+    fn messages_are_bounded_and_the_oldest_goes() {
+        let mut posts = Posts::default();
+        let mut effects = Effects::default();
+        let told = |n: usize| note("chat", &format!("g{n}"), Cause::New, 0);
+        for n in 0..=MOST_POSTS {
+            let second = i64::try_from(n).unwrap();
+            let post = posted("1", Outcome::Accepted).post.unwrap();
+            posts.note(at(second), &told(n), post, &mut effects);
+        }
+        assert_eq!(posts.len(), MOST_POSTS);
+        assert!(posts.of(&told(0)).is_none() && posts.of(&told(1)).is_some());
+    }
 }

@@ -7,8 +7,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::message::{Message, Told, digest_line, status, subject};
 use super::links::{Offered, Shown};
+use super::message::{Message, Told, digest_line, status, subject};
 use super::{PagerDuty, cut};
 use crate::alert::Nature;
 use crate::config::Occurrences;
@@ -90,12 +90,7 @@ pub(super) fn event(
 }
 
 /// A change event: it has a summary, a source, a time and details, and nothing of an incident.
-fn change(
-    message: &Message,
-    format: &PagerDuty,
-    with: Option<Override>,
-    offers: &Offers,
-) -> Value {
+fn change(message: &Message, format: &PagerDuty, with: Option<Override>, offers: &Offers) -> Value {
     let mut payload = payload(message, format);
     lay_over(&mut payload, with);
     limit(&mut payload);

@@ -14,7 +14,7 @@ use super::escape::Target;
 use super::links::{Offered, is_web};
 use super::message::{Message, Told, counted, digest_line, place, status, subject};
 use super::{Slack, time};
-use crate::alert::State;
+use crate::alert::{Nature, State};
 use crate::names::Severity;
 use crate::notify::Cause;
 
@@ -42,7 +42,8 @@ pub(super) fn message(
     };
     blocks.extend(buttons(links));
     blocks.push(footer(message));
-    let header = json!({"type": "header", "text": {"type": "plain_text", "text": headline, "emoji": true}});
+    let header =
+        json!({"type": "header", "text": {"type": "plain_text", "text": headline, "emoji": true}});
     let mentions = mentions(message, format).filter(|_| format.threads || asks(message));
     let top: Vec<Value> = std::iter::once(header)
         .chain(mentions.map(|mentions| section(&mentions)))
@@ -188,7 +189,9 @@ fn alert(told: &Told, format: &Slack) -> Vec<Value> {
     let alert = told.alert;
     let escape = |text: &str| Target::Mrkdwn.escape(text);
     let mut text = format!("*{}*", escape(&told.summary));
-    if let Some(description) = told.description.as_ref().filter(|_| !format.threads) {
+    // A message that has a thread has it there.
+    let here = !(format.threads && alert.nature == Nature::State);
+    if let Some(description) = told.description.as_ref().filter(|_| here) {
         text.push('\n');
         text.push_str(&escape(description));
     }
@@ -328,11 +331,7 @@ const ATTACHMENTS: usize = 20;
 /// Cuts whatever Slack would refuse for its size, and fills what it would refuse for its emptiness.
 fn limit(value: &mut Value, format: &Slack) {
     let Value::Object(map) = value else { return };
-    let text = if format.threads {
-        CHANGED_TEXT
-    } else {
-        TEXT
-    };
+    let text = if format.threads { CHANGED_TEXT } else { TEXT };
     limit_text(map, "text", text);
     let mut left = BLOCKS;
     limit_blocks(map, &mut left);

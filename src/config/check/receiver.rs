@@ -135,7 +135,11 @@ impl Check<'_> {
         match (webhook, bot) {
             (Some(first), Some(second)) => {
                 let later = first.span.start.max(second.span.start);
-                let second = if later == first.span.start { first } else { second };
+                let second = if later == first.span.start {
+                    first
+                } else {
+                    second
+                };
                 let diagnostic =
                     Diagnostic::error("`webhookUrl` and `botToken` are two ways to one channel")
                         .help("remove one: only with a bot's token messages are changed in place");

@@ -282,7 +282,13 @@ impl World {
             }
             effects = Vec::new();
             for (id, outcome) in outcomes {
-                effects.extend(self.engine.step(self.now, Input::Delivered { id, delivery: outcome.into() }));
+                effects.extend(self.engine.step(
+                    self.now,
+                    Input::Delivered {
+                        id,
+                        delivery: outcome.into(),
+                    },
+                ));
             }
             if !effects.is_empty() {
                 effects.extend(self.engine.step(self.now, Input::Tick));

@@ -24,7 +24,7 @@ const DETAIL: usize = 600;
 
 /// Both replies; which of them is needed shows when the message is sent.
 pub(in crate::render) fn replies(message: &Message, format: &Slack) -> Replies {
-    if message.notification.cause == Cause::Heartbeat {
+    if !message.notification.goes_on() {
         return Replies::default();
     }
     Replies {
@@ -87,7 +87,11 @@ fn changes(message: &Message, format: &Slack) -> Value {
 
 fn still(message: &Message) -> String {
     let firing = |told: &&Told| told.alert.state == State::Firing;
-    let first = message.alerts.iter().filter(firing).map(|told| told.alert.active_since);
+    let first = message
+        .alerts
+        .iter()
+        .filter(firing)
+        .map(|told| told.alert.active_since);
     let since = first.min().map(|since| format!(", since {}", date(since)));
     let count = match message.only() {
         Some(_) => String::new(),
@@ -113,12 +117,19 @@ fn news(message: &Message) -> Vec<String> {
 
 fn change(told: &Told) -> String {
     let alert = told.alert;
-    let Some(resolution) = alert.resolution.as_ref().filter(|_| status(alert) == "resolved") else {
+    let Some(resolution) = alert
+        .resolution
+        .as_ref()
+        .filter(|_| status(alert) == "resolved")
+    else {
         return line(told).replacen('•', "🔥", 1);
     };
     let lasted = time::span(resolution.at.duration_since(alert.active_since));
     let place = Target::Mrkdwn.escape(&place(alert));
-    let text = format!("✅ *{place}* resolved after {lasted}: {}", resolution.reason.as_str());
+    let text = format!(
+        "✅ *{place}* resolved after {lasted}: {}",
+        resolution.reason.as_str()
+    );
     cut::mrkdwn(&text, LINE)
 }
 

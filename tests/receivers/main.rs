@@ -8,18 +8,20 @@ use std::time::Duration;
 use bellwether::alert::{Alert, Nature, State, Texts};
 use bellwether::cel::Json;
 use bellwether::config::{
-    Basic, Credential, GroupBy, Hmac, LiteralOrCredential, PagerDuty, Receiver, ReceiverSpec,
-    SecretKey, Service, Slack, Webhook,
+    Basic, Credential, GroupBy, Hmac, LiteralOrCredential, Mentions, Occurrences, PagerDuty,
+    Receiver, ReceiverSpec, SecretKey, Service, Slack, SlackWay, Webhook,
 };
 use bellwether::deliver::{Deliverer, NoSecrets, Secret, SecretReader};
 use bellwether::diagnostic::{Place, Source};
 use bellwether::names::{Fingerprint, GroupKey, NotificationId, ObjectRef, Severity, Uid};
 use bellwether::notify::{Cause, Notification, Status};
-use bellwether::outbox::Outcome;
+use bellwether::outbox::{Attempt, Delivery, Outcome, Posted};
 use bellwether::render::{Format, Templates, render};
 use bellwether_testkit::receivers;
 use futures::future::BoxFuture;
 use serde_json::json;
+
+mod slack_bot;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -152,13 +154,25 @@ fn notification(cause: Cause, status: Status) -> Notification {
 }
 
 async fn send(receiver: &Receiver, notification: &Notification) -> Outcome {
+    attempt(receiver, notification, None).await.outcome
+}
+
+/// An attempt at a notification whose group has this message already.
+async fn attempt(
+    receiver: &Receiver,
+    notification: &Notification,
+    posted: Option<Posted>,
+) -> Delivery {
     let format = Format::of(&receiver.spec, &Templates::default()).unwrap();
     let payload = render(notification, &format);
     let deliverer = Deliverer::new(std::slice::from_ref(receiver), Arc::new(Named));
     let deliverer = deliverer.map_err(|errors| errors[0].to_string()).unwrap();
-    deliverer
-        .deliver(&receiver.name, &payload, notification)
-        .await
+    let attempt = Attempt {
+        notification: Arc::new(notification.clone()),
+        number: 1,
+        posted,
+    };
+    deliverer.deliver(&attempt, &payload).await
 }
 
 async fn fire(receiver: &Receiver) -> Outcome {
@@ -177,16 +191,21 @@ fn why(outcome: Outcome) -> String {
     }
 }
 
+fn by_webhook(url: Credential) -> Service {
+    Service::Slack(Slack {
+        way: SlackWay::Webhook { url, channel: None },
+        username: None,
+        icon: None,
+        mentions: Mentions::default(),
+        buttons: Vec::new(),
+    })
+}
+
 /// A Slack stand-in, a receiver for it, and the file that its URL is in.
 async fn slack() -> (receivers::Slack, Receiver, tempfile::NamedTempFile) {
     let slack = receivers::Slack::start().await.unwrap();
     let (file, webhook_url) = file(&slack.webhook_url("XXXSECRETXXX"));
-    let service = Service::Slack(Slack {
-        webhook_url,
-        channel: None,
-        username: None,
-        icon: None,
-    });
+    let service = by_webhook(webhook_url);
     (slack, receiver(service), file)
 }
 
@@ -269,6 +288,9 @@ async fn pagerduty() -> (receivers::PagerDuty, Receiver) {
         client_url: None,
         class: None,
         component: None,
+        occurrences: Occurrences::Alert,
+        links: Vec::new(),
+        images: Vec::new(),
     });
     (pagerduty, receiver(service))
 }
@@ -373,12 +395,7 @@ async fn a_forbidden_address_is_refused_before_anything_is_sent() {
 
 #[tokio::test]
 async fn what_is_missing_is_told_at_the_start_and_tried_again_later() {
-    let service = Service::Slack(Slack {
-        webhook_url: Credential::Env("BELLWETHER_TEST_NOT_SET".into()),
-        channel: None,
-        username: None,
-        icon: None,
-    });
+    let service = by_webhook(Credential::Env("BELLWETHER_TEST_NOT_SET".into()));
     let receivers = [receiver(service)];
     let deliverer = Deliverer::new(&receivers, Arc::new(NoSecrets))
         .ok()
@@ -391,12 +408,7 @@ async fn what_is_missing_is_told_at_the_start_and_tried_again_later() {
 #[tokio::test]
 async fn a_url_that_is_none_is_not_repeated() {
     let (_file, webhook_url) = file("hooks.slack.com/services/T/B/XXXSECRETXXX");
-    let service = Service::Slack(Slack {
-        webhook_url,
-        channel: None,
-        username: None,
-        icon: None,
-    });
+    let service = by_webhook(webhook_url);
     insta::assert_snapshot!(why(fire(&receiver(service)).await), @"retry: slack.webhookUrl: the value is not an http or https URL");
 }
 
