@@ -328,12 +328,12 @@ mod tests {
         ]), @r#"
         accepted
         accepted
-        refused: Slack: channel_not_found; the channel is gone: choose another for the webhook
+        refused: Slack: channel_not_found; the channel is gone, or the bot may not see it: choose another, or invite the bot
         retry: Slack: HTTP 200: {"ok":false,"error":"ratelimited"}
         retry: Slack, 200 without "ok": HTTP 200: <html> <h1>Log in</h1>
         refused: Slack: invalid_blocks; the message is not one that Slack takes: look at the receiver's template
         refused: Slack: no_service; the webhook was removed or its URL is wrong: make a new one in Slack
-        refused: Slack: channel_is_archived; the channel is gone: choose another for the webhook
+        refused: Slack: channel_is_archived; the channel is gone, or the bot may not see it: choose another, or invite the bot
         refused: Slack: action_prohibited; an administrator of Slack does not allow it there
         refused: Slack: HTTP 418
         retry: Slack: HTTP 429

@@ -185,7 +185,7 @@ impl Rig {
     pub(super) fn records(&self) -> Vec<Waiting> {
         let waiting = |record: &Record| match record {
             Record::Outbox(waiting) => Some(waiting.clone()),
-            Record::Dead(_) => None,
+            Record::Dead(_) | Record::Post(_) => None,
             other => panic!("not this stage's: {other:?}"),
         };
         self.store.values().filter_map(waiting).collect()

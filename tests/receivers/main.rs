@@ -258,7 +258,7 @@ async fn slacks_refusals_are_final_and_its_failures_are_not() {
     insta::assert_snapshot!(told.join("\n"), @"
     refused: Slack: no_service; the webhook was removed or its URL is wrong: make a new one in Slack
     refused: Slack: action_prohibited; an administrator of Slack does not allow it there
-    refused: Slack: channel_is_archived; the channel is gone: choose another for the webhook
+    refused: Slack: channel_is_archived; the channel is gone, or the bot may not see it: choose another, or invite the bot
     retry after 30s: Slack: HTTP 429: rate_limited
     retry: Slack: HTTP 500: rollup_error
     retry: HOST: Connection reset by peer (os error 104)

@@ -131,7 +131,25 @@ async fn a_group_is_one_message_that_changes_and_what_people_wrote_stays() {
     let over = |name| alert(name, State::Resolved);
     let third = told(3, Cause::Resolved, vec![over("users"), over("orders")]);
     assert_eq!(chat.tell(&third).await, Outcome::Accepted);
-    insta::assert_snapshot!(chat.picture(), @"");
+    insta::assert_snapshot!(chat.picture(), @"
+    ┌─ Slack #databases
+    │ ━━ ✅ database-failed: 2 resolved
+    │ ▏ ✅ *prod/users* users is <down>
+    │ ▏ ✅ *prod/orders* orders is <down>
+    │ ▏ [Runbook](https://runbooks.example/database-failed) [Silence](https://bells.example/silence?rule=database-failed&on=users)
+    │ ▏ · Bellwether, 2026-11-22 12:00 UTC
+    └─ (edited)
+       ↳ │ Its disk is full.
+       ↳ │ Since the backup.
+       ↳ └─
+       ↳ │ I am looking at it
+       ↳ └─
+       ↳ │ ‹PINGS !here› ‹PINGS @U024BE7LH› 🔥 *prod/users* users is <down>
+       ↳ └─
+       ↳ │ ✅ *prod/users* resolved after 17m: no longer true
+       ↳ │ ✅ *prod/orders* resolved after 17m: no longer true
+       ↳ └─
+    ");
     let message = &chat.slack.picture("databases").0[0].message;
     assert_eq!(
         message.payload["attachments"][0]["color"], "#2eb67d",
@@ -144,7 +162,20 @@ async fn the_first_message_mentions_who_is_called_and_links_to_what_helps() {
     let mut chat = Chat::open().await;
     let first = told(1, Cause::New, vec![alert("a/b c", State::Firing)]);
     assert_eq!(chat.tell(&first).await, Outcome::Accepted);
-    insta::assert_snapshot!(chat.picture(), @"");
+    insta::assert_snapshot!(chat.picture(), @"
+    ┌─ Slack #databases
+    │ ━━ 🔴 database-failed: DatabaseInstance prod/a/b c
+    │ ‹PINGS !here› ‹PINGS @U024BE7LH›
+    │ ▏ *a/b c is <down>*
+    │ ▏ *Object* DatabaseInstance prod/a/b c *Severity* critical
+    │ ▏ *Cluster* prod-eu                    *Since* 2026-11-22 11:48 UTC
+    │ ▏ [Runbook](https://runbooks.example/database-failed) [Silence](https://bells.example/silence?rule=database-failed&on=a%2Fb%20c)
+    │ ▏ · Bellwether, 2026-11-22 12:00 UTC
+    └─
+       ↳ │ Its disk is full.
+       ↳ │ Since the backup.
+       ↳ └─
+    ");
 }
 
 #[tokio::test]
@@ -166,7 +197,7 @@ async fn a_message_whose_thread_failed_is_not_posted_twice() {
     let first = told(1, Cause::New, vec![alert("orders", State::Firing)]);
     chat.slack.enforce_pace(60 * SECOND);
     let outcome = chat.tell(&first).await;
-    insta::assert_snapshot!(why(outcome), @"");
+    insta::assert_snapshot!(why(outcome), @r#"retry after 1m: Slack: HTTP 429: {"ok":false,"error":"ratelimited"}"#);
     assert_eq!(chat.shape(), [(false, 0)]);
     chat.slack.enforce_pace(SECOND / 2);
     tokio::time::sleep(SECOND / 2).await;
@@ -211,7 +242,19 @@ async fn slacks_words_say_whether_another_attempt_helps_and_what_to_do() {
     lines.push(why(chat.tell(&first).await));
     assert!(!lines.concat().contains("XXXSECRETXXX"));
     assert_eq!(chat.shape(), []);
-    insta::assert_snapshot!(lines.join("\n"), @"");
+    insta::assert_snapshot!(lines.join("\n"), @r#"
+    retry: Slack: HTTP 200: {"ok":false,"error":"ratelimited"}
+    retry: Slack: HTTP 200: {"ok":false,"error":"internal_error"}
+    refused: Slack: channel_not_found; the channel is gone, or the bot may not see it: choose another, or invite the bot
+    refused: Slack: is_archived; the channel is gone, or the bot may not see it: choose another, or invite the bot
+    refused: Slack: not_in_channel; invite the bot to the channel
+    refused: Slack: invalid_auth; the bot's token is not one that Slack knows: install the app again
+    refused: Slack: missing_scope; give the app this scope and install it again
+    refused: Slack: msg_too_long; the message is not one that Slack takes: look at the receiver's template
+    refused: Slack: restricted_action; an administrator of Slack does not allow it there
+    retry after 30s: Slack: HTTP 429: rate_limited
+    retry: Slack: HTTP 503: rollup_error
+    "#);
 }
 
 #[tokio::test]
