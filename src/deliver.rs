@@ -285,6 +285,7 @@ impl Route {
         match &self.service {
             Service::Slack(_) => answer::slack(answer),
             Service::PagerDuty(_) => answer::pagerduty(answer),
+            Service::Alertmanager(_) => answer::alertmanager(answer),
             Service::Webhook(webhook) => answer::webhook(answer, &webhook.success_codes),
         }
     }
@@ -295,9 +296,12 @@ fn client(receiver: &Receiver, reach: Reach) -> Result<Client, SetupError> {
         .user_agent(concat!("bellwether/", env!("CARGO_PKG_VERSION")))
         .redirect(redirect::Policy::none())
         .dns_resolver(Arc::new(guard::Guard(reach)));
-    if let Service::Webhook(webhook) = &receiver.spec.service
-        && let Some(path) = &webhook.ca_file
-    {
+    let ca_file = match &receiver.spec.service {
+        Service::Webhook(webhook) => webhook.ca_file.as_ref(),
+        Service::Alertmanager(alertmanager) => alertmanager.ca_file.as_ref(),
+        Service::Slack(_) | Service::PagerDuty(_) => None,
+    };
+    if let Some(path) = ca_file {
         let pem = std::fs::read(path).map_err(|error| SetupError::CaFile {
             receiver: receiver.name.clone(),
             path: path.clone(),

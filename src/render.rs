@@ -5,6 +5,7 @@
 //! format, marked. It must not read a clock, a file or a credential, and the values that a
 //! template sees are those that the notification froze.
 
+mod alertmanager;
 pub mod cut;
 pub mod escape;
 pub mod format;
@@ -33,7 +34,9 @@ use std::sync::Arc;
 use serde_json::Value;
 
 pub use self::escape::Target;
-pub use self::format::{Address, Format, FormatProblem, PagerDuty, Slack, Templates, Webhook};
+pub use self::format::{
+    Address, Alertmanager, Format, FormatProblem, PagerDuty, Slack, Templates, Webhook,
+};
 pub use self::read::Read;
 pub use self::template::{Scope, Template, TemplateProblem};
 
@@ -92,6 +95,10 @@ pub fn render(notification: &Notification, format: &Format) -> Payload {
     let (body, content_type) = match format {
         Format::Slack(slack) => (self::slack(&mut message, slack), JSON.to_owned()),
         Format::PagerDuty(pagerduty) => (self::pagerduty(&mut message, pagerduty), JSON.to_owned()),
+        Format::Alertmanager(format) => {
+            let alerts = alertmanager::alerts(&message, format);
+            (alerts.to_string().into_bytes(), JSON.to_owned())
+        }
         Format::Webhook(webhook) => self::webhook(&mut message, webhook),
     };
     let replies = match format {

@@ -73,6 +73,7 @@ pub struct ReceiverSpec {
 pub enum Service {
     Slack(Slack),
     PagerDuty(PagerDuty),
+    Alertmanager(Alertmanager),
     Webhook(Webhook),
 }
 
@@ -144,6 +145,22 @@ pub struct Image {
     pub href: Option<Text>,
     /// What it shows, in words.
     pub alt: Option<String>,
+}
+
+/// Prometheus' Alertmanager, by its API v2. It groups, silences and routes by itself: it gets each
+/// alert by its labels, again and again while it fires.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Alertmanager {
+    /// Where it is, with its path prefix if it has one: `http://alertmanager:9093`. Each replica of a
+    /// cluster is a receiver of its own.
+    pub url: LiteralOrCredential,
+    /// Sent as `Authorization: Bearer …`.
+    pub bearer_token: Option<Credential>,
+    /// Sent as `Authorization: Basic …`.
+    pub basic: Option<Basic>,
+    /// A PEM file of certificate authorities to trust besides the public ones.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// An HTTP endpoint.

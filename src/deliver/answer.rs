@@ -193,6 +193,18 @@ pub(super) fn pagerduty(answer: &Answer) -> Outcome {
     }
 }
 
+/// Alertmanager's `POST /api/v2/alerts`: 200, or 400 with what is wrong.
+pub(super) fn alertmanager(answer: &Answer) -> Outcome {
+    match answer.status {
+        200..300 => Outcome::Accepted,
+        status if is_temporary(status) => retry(answer, "Alertmanager"),
+        300..400 => redirected(answer, "Alertmanager"),
+        status => Outcome::Refused {
+            why: with_body(format!("Alertmanager: HTTP {status}"), &answer.body),
+        },
+    }
+}
+
 /// Any other endpoint; `success` are the statuses that mean yes, every 2xx if it is empty.
 pub(super) fn webhook(answer: &Answer, success: &[u16]) -> Outcome {
     let status = answer.status;

@@ -5,6 +5,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::SignedDuration;
+
+use super::alertmanager::lifetime;
 use super::escape::Target;
 use super::read::nearest;
 use super::template::{Scope, Template, TemplateProblem};
@@ -42,6 +45,7 @@ impl Templates {
 pub enum Format {
     Slack(Slack),
     PagerDuty(PagerDuty),
+    Alertmanager(Alertmanager),
     Webhook(Webhook),
 }
 
@@ -70,6 +74,13 @@ pub struct PagerDuty {
     pub links: Vec<Link>,
     pub images: Vec<Image>,
     pub template: Option<Arc<Template>>,
+}
+
+/// How long Alertmanager keeps what it is told.
+#[derive(Clone, Debug, Default)]
+pub struct Alertmanager {
+    pub lifetime: SignedDuration,
+    pub heartbeat_lifetime: SignedDuration,
 }
 
 /// A webhook's body; without a template it is [`super::webhook::Body`].
@@ -175,6 +186,14 @@ impl Format {
                 images: images(&pagerduty.images)?,
                 template,
             })),
+            Service::Alertmanager(_) => {
+                let every = |every| SignedDuration::try_from(every).unwrap_or(SignedDuration::MAX);
+                let heartbeat = spec.heartbeat.as_ref().map(|heartbeat| heartbeat.every);
+                Ok(Self::Alertmanager(Alertmanager {
+                    lifetime: lifetime(every(spec.repeat_interval)),
+                    heartbeat_lifetime: lifetime(every(heartbeat.unwrap_or_default())),
+                }))
+            }
             Service::Webhook(webhook) => {
                 let body = match (&webhook.body, template) {
                     (Some(_), Some(_)) => return Err(vec![FormatProblem::Both]),
@@ -198,6 +217,7 @@ impl Format {
         match self {
             Self::Slack(slack) => slack.template.as_ref(),
             Self::PagerDuty(pagerduty) => pagerduty.template.as_ref(),
+            Self::Alertmanager(_) => None,
             Self::Webhook(webhook) => webhook.body.as_ref(),
         }
     }
@@ -273,7 +293,7 @@ impl Format {
         let (links, images) = match self {
             Self::Slack(slack) => (&slack.buttons[..], &[][..]),
             Self::PagerDuty(pagerduty) => (&pagerduty.links[..], &pagerduty.images[..]),
-            Self::Webhook(_) => (&[][..], &[][..]),
+            Self::Alertmanager(_) | Self::Webhook(_) => (&[][..], &[][..]),
         };
         let images = images.iter();
         let images = images.flat_map(|image| std::iter::once(&image.src).chain(&image.href));

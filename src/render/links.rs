@@ -58,6 +58,11 @@ pub(super) fn images(message: &mut Message, images: &[Image]) -> Vec<Shown> {
         let Some(src) = address(message, &image.src, &model) else {
             continue;
         };
+        if !src.starts_with("https://") {
+            let name = image.src.template.name();
+            message.fail(&format!("{name}: PagerDuty shows pictures by https only"));
+            continue;
+        }
         let href = image.href.as_ref();
         shown.push(Shown {
             src,

@@ -5,7 +5,10 @@ use crate::config::nearest::listed;
 use crate::config::node::Node;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 
-const SERVICES: [&str; 3] = ["slack", "pagerduty", "webhook"];
+const SERVICES: [&str; 4] = ["slack", "pagerduty", "alertmanager", "webhook"];
+
+/// What Alertmanager does by itself, or needs, whatever a receiver says.
+const NOT_FOR_ALERTMANAGER: [&str; 4] = ["groupBy", "limit", "sendResolved", "template"];
 
 /// Headers that carry a secret by their meaning (RFC 9110, 11 and 15.5), in lower case.
 const SECRET_HEADERS: [&str; 6] = [
@@ -41,6 +44,9 @@ pub(in crate::config) fn check(
     }
     if let Some(webhook) = spec.get("webhook") {
         check.webhook(webhook);
+    }
+    if let Some(alertmanager) = spec.get("alertmanager") {
+        check.alertmanager(alertmanager, spec);
     }
     if let Some(url) = spec
         .get("pagerduty")
@@ -166,15 +172,7 @@ impl Check<'_> {
     }
 
     fn webhook(&mut self, webhook: &Node) {
-        if let Some(url) = webhook.get("url") {
-            self.address("url", url);
-        }
-        if let (Some(_), Some(basic)) = (webhook.key("bearerToken"), webhook.key("basic")) {
-            let diagnostic =
-                Diagnostic::error("`basic` and `bearerToken` both want the `Authorization` header");
-            self.diagnostics
-                .push(diagnostic.at(self.document.place(&basic.span)));
-        }
+        self.endpoint(webhook);
         if let Some((node, method)) = webhook
             .get("method")
             .and_then(|node| Some((node, node.as_str()?)))
@@ -197,6 +195,33 @@ impl Check<'_> {
         }
         for (key, value) in webhook.get("headers").into_iter().flat_map(Node::entries) {
             self.header(key, value);
+        }
+    }
+
+    /// An address, and who asks there.
+    fn endpoint(&mut self, endpoint: &Node) {
+        if let Some(url) = endpoint.get("url") {
+            self.address("url", url);
+        }
+        if let (Some(_), Some(basic)) = (endpoint.key("bearerToken"), endpoint.key("basic")) {
+            let diagnostic =
+                Diagnostic::error("`basic` and `bearerToken` both want the `Authorization` header");
+            self.diagnostics
+                .push(diagnostic.at(self.document.place(&basic.span)));
+        }
+    }
+
+    fn alertmanager(&mut self, alertmanager: &Node, spec: &Node) {
+        self.endpoint(alertmanager);
+        for name in NOT_FOR_ALERTMANAGER {
+            let Some(key) = spec.key(name) else { continue };
+            let message = format!("`{name}` is not for an Alertmanager");
+            let help = "it groups and limits by itself, and takes alerts as they are; leave it out";
+            self.diagnostics.push(
+                Diagnostic::error(message)
+                    .at(self.document.place(&key.span))
+                    .help(help),
+            );
         }
     }
 
