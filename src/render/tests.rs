@@ -358,7 +358,7 @@ fn an_absent_value_and_a_failing_text_never_lose_the_message() {
         message["attachments"][0]["blocks"][0]["text"]["text"],
         "*‹missing: object.status.nothing›*"
     );
-    insta::assert_snapshot!(message["attachments"][0]["blocks"][3]["elements"][0]["text"].as_str().unwrap(), @r#"<https://runbooks.example/database-failed|Runbook>  ·  Bellwether, <!date^1795348800^{date_short_pretty} {time}|2026-11-22 12:00 UTC>  ·  ⚠ a template failed, built-in text used: description of database-failed:1:1: ago: "Failed" is not a time"#);
+    insta::assert_snapshot!(message["attachments"][0]["blocks"][3]["elements"][0]["text"].as_str().unwrap(), @r#"Bellwether, <!date^1795348800^{date_short_pretty} {time}|2026-11-22 12:00 UTC>  ·  ⚠ a template failed, built-in text used: description of database-failed:1:1: ago: "Failed" is not a time"#);
 }
 
 #[test]

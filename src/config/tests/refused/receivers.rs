@@ -45,7 +45,7 @@ fn a_secret_in_the_document_is_refused_and_not_shown() {
     6 |   webhook:
       |   ^^^^^^^
       |
-      = help: exactly one of `slack`, `pagerduty`, `webhook`
+      = help: exactly one of `slack`, `pagerduty`, `alertmanager`, `webhook`
 
     error: `url` has a password in it
      --> rules.yaml:7:10
@@ -111,5 +111,5 @@ fn a_receiver_that_cannot_work_is_refused() {
     rules.yaml:8:34: `per`: 1 has no unit (write `1s`, `1m` or `1h`)
     rules.yaml:9:16: `maxInFlight` takes a whole number, at least 1, not -1
     ");
-    insta::assert_snapshot!(messages(&receiver("  sendResolved: false\n")), @"rules.yaml:4:1: the receiver names no service (exactly one of `slack`, `pagerduty`, `webhook`)");
+    insta::assert_snapshot!(messages(&receiver("  sendResolved: false\n")), @"rules.yaml:4:1: the receiver names no service (exactly one of `slack`, `pagerduty`, `alertmanager`, `webhook`)");
 }
