@@ -8,8 +8,8 @@ use std::time::Duration;
 use bellwether::alert::{Alert, Nature, State, Texts};
 use bellwether::cel::Json;
 use bellwether::config::{
-    Basic, Credential, GroupBy, Hmac, LiteralOrCredential, Mentions, Occurrences, PagerDuty,
-    Receiver, ReceiverSpec, SecretKey, Service, Slack, SlackWay, Webhook,
+    Basic, Credential, GroupBy, Hmac, LiteralOrCredential, Mentions, Receiver, ReceiverSpec,
+    SecretKey, Service, Slack, SlackWay, Webhook,
 };
 use bellwether::deliver::{Deliverer, NoSecrets, Secret, SecretReader};
 use bellwether::diagnostic::{Place, Source};
@@ -21,6 +21,8 @@ use bellwether_testkit::receivers;
 use futures::future::BoxFuture;
 use serde_json::json;
 
+mod alertmanager;
+mod pagerduty;
 mod slack_bot;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -276,61 +278,6 @@ async fn a_closed_port_is_tried_again() {
     let webhook = webhook_to(format!("http://{host}/hook"));
     let told = why(fire(&receiver(Service::Webhook(webhook))).await);
     insta::assert_snapshot!(told.replace(&host, "HOST"), @"retry: cannot connect to HOST: Connection refused (os error 111)");
-}
-
-async fn pagerduty() -> (receivers::PagerDuty, Receiver) {
-    let pagerduty = receivers::PagerDuty::start().await.unwrap();
-    // Keys have 32 characters.
-    let service = Service::PagerDuty(PagerDuty {
-        routing_key: secret("0123456789abcdef0123456789abcde", ""),
-        base_url: pagerduty.base_url(),
-        client: None,
-        client_url: None,
-        class: None,
-        component: None,
-        occurrences: Occurrences::Alert,
-        links: Vec::new(),
-        images: Vec::new(),
-    });
-    (pagerduty, receiver(service))
-}
-
-#[tokio::test]
-async fn pagerduty_opens_an_incident_and_closes_the_same_one() {
-    let (pagerduty, receiver) = pagerduty().await;
-    assert_eq!(fire(&receiver).await, Outcome::Accepted);
-    insta::assert_snapshot!(pagerduty.incidents()[0].title(), @"orders <failed> & is down");
-    let over = notification(Cause::Resolved, Status::Resolved);
-    assert_eq!(send(&receiver, &over).await, Outcome::Accepted);
-    let incidents = pagerduty.incidents();
-    assert_eq!(incidents.len(), 1);
-    insta::assert_debug_snapshot!(incidents[0].state, @"Resolved");
-}
-
-#[tokio::test]
-async fn a_heartbeat_wakes_nobody_at_pagerduty() {
-    let (pagerduty, receiver) = pagerduty().await;
-    let heartbeat = notification(Cause::Heartbeat, Status::Firing);
-    assert_eq!(send(&receiver, &heartbeat).await, Outcome::Accepted);
-    assert!(pagerduty.incidents().is_empty());
-    assert_eq!(pagerduty.messages().len(), 1);
-}
-
-#[tokio::test]
-async fn pagerdutys_refusals_are_quoted_without_the_key() {
-    let (pagerduty, receiver) = pagerduty().await;
-    pagerduty.only_integration("ffffffffffffffffffffffffffffffff");
-    let mut told = vec![why(fire(&receiver).await)];
-    pagerduty.fail_next(1, 429, None);
-    told.push(why(fire(&receiver).await));
-    pagerduty.fail_next(1, 502, None);
-    told.push(why(fire(&receiver).await));
-    insta::assert_snapshot!(told.join("\n"), @r#"
-    refused: PagerDuty: HTTP 400: Event object is invalid: Invalid routing key; take the integration key of an Events API v2 integration
-    retry: PagerDuty: HTTP 429: {"status":"throttle exceeded","message":"Requests for this service are arriving too quickly. Please retry later."}
-    retry: PagerDuty: HTTP 502: {"status":"error","message":"Internal Server Error"}
-    "#);
-    assert!(!told.join("\n").contains("0123456789abcdef"));
 }
 
 #[tokio::test]
