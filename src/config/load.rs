@@ -315,11 +315,6 @@ fn check_together(documents: &mut Documents, options: &LoadOptions, diagnostics:
                 diagnostics,
             );
         }
-        check::route::paced_by_alertmanager(
-            &route.document,
-            receivers_of(route, receivers),
-            diagnostics,
-        );
     }
     let rules = &mut documents.rules;
     let mut read: Vec<_> = rules
@@ -341,25 +336,6 @@ fn check_together(documents: &mut Documents, options: &LoadOptions, diagnostics:
         }
     }
     former_names_are_free(rules, diagnostics);
-}
-
-/// The receivers that a route names.
-fn receivers_of<'a>(
-    route: &'a Loaded<Route>,
-    receivers: &'a [Loaded<Receiver>],
-) -> impl Iterator<Item = &'a Receiver> {
-    let names = route.document.items_of("receivers").into_iter();
-    let read = names.filter_map(|node| {
-        let name = node.as_str()?;
-        let known = receivers
-            .iter()
-            .filter_map(|receiver| receiver.read.as_ref());
-        known.into_iter().find(|known| {
-            known.short_name() == name
-                && (known.namespace.is_none() || known.namespace == route.envelope.namespace)
-        })
-    });
-    read
 }
 
 fn check_notify(

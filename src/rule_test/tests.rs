@@ -273,5 +273,10 @@ fn an_alertmanager_hears_of_what_fires_every_minute_and_of_its_end() {
     - {at: 11m, notifications: [{receiver: am, status: resolved}], orMore: true}
     - {at: 60m, notifications: []}",
     );
-    assert_eq!(play(&[alertmanager.to_owned(), test]), "ok again");
+    assert_eq!(play(&[alertmanager.to_owned(), test.clone()]), "ok again");
+    // Whatever a route says: it would forget the alert.
+    let route = "apiVersion: bellwether.dev/v1alpha1\nkind: Route\nmetadata: {name: all}\n\
+                 spec: {receivers: [am, hook], groupBy: [cluster], repeatInterval: 4h}\n---\n";
+    let all = [alertmanager.to_owned(), route.to_owned(), test];
+    assert_eq!(play(&all), "ok again");
 }

@@ -39,7 +39,10 @@ async fn a_group_is_one_message_though_the_bridge_is_killed_in_between() {
         "when: object.status.phase == 'Failed'\nseverity: critical\nsummary: '{{object.metadata.name}} has failed'\ndescription: Look at its disk.",
     );
     fs::write(world.rules(), rule + "---" + &receiver(&world)).unwrap();
-    let (orders, users) = (world.database("orders").await, world.database("users").await);
+    let (orders, users) = (
+        world.database("orders").await,
+        world.database("users").await,
+    );
     let mut command = world.command();
     command.variable("SLACK_BOT_TOKEN", TOKEN);
 
@@ -74,6 +77,10 @@ async fn a_group_is_one_message_though_the_bridge_is_killed_in_between() {
     assert!(over(&posts), "{}", world.slack.picture("databases"));
     let messages: Vec<_> = posts.iter().filter(|post| post.thread.is_none()).collect();
     assert_eq!(messages.len(), 1, "{}", world.slack.picture("databases"));
-    assert!(posts[1..].iter().all(|post| post.thread.as_ref() == Some(&posts[0].ts)));
+    assert!(
+        posts[1..]
+            .iter()
+            .all(|post| post.thread.as_ref() == Some(&posts[0].ts))
+    );
     assert_eq!(world.slack.refused().len(), 0);
 }

@@ -3,7 +3,7 @@
 use crate::config::documents::Document;
 use crate::config::node::Node;
 use crate::config::times::TimeOfDay;
-use crate::config::{Configuration, Receiver, Route, Rule, Service};
+use crate::config::{Configuration, Route, Rule};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 
 /// Checks what stands in one route document, whether or not it can be read as a route.
@@ -20,37 +20,6 @@ pub(in crate::config) fn check(document: &Document, diagnostics: &mut Diagnostic
                 in_order(document, times, diagnostics);
             }
         }
-    }
-}
-
-/// A route that has its receivers told in its own groups and at its own pace, with an Alertmanager
-/// among them: there an alert ends that is not sent again in time.
-pub(in crate::config) fn paced_by_alertmanager<'a>(
-    document: &Document,
-    mut receivers: impl Iterator<Item = &'a Receiver>,
-    diagnostics: &mut Diagnostics,
-) {
-    let is_one = |receiver: &&Receiver| matches!(receiver.spec.service, Service::Alertmanager(_));
-    let Some(receiver) = receivers.find(is_one) else {
-        return;
-    };
-    let Some(spec) = document.root.get("spec") else {
-        return;
-    };
-    for name in ["groupBy", "groupInterval", "repeatInterval"] {
-        let Some(key) = spec.key(name) else { continue };
-        let message = format!(
-            "`{name}` is not for the Alertmanager `{}`",
-            receiver.short_name()
-        );
-        let help = "it groups and repeats by itself, and ends an alert that is not sent again in time; \
-                    give it a route of its own";
-        diagnostics.push(
-            Diagnostic::error(message)
-                .at(document.place(&key.span))
-                .also(receiver.place.clone(), "this one")
-                .help(help),
-        );
     }
 }
 

@@ -84,6 +84,7 @@ pub fn policy() -> Policy {
         max_in_flight: 1,
         give_up_after: SignedDuration::from_hours(24),
         heartbeat: None,
+        keeps_pace: false,
         route: None,
         times: crate::notify::Times::default(),
     }

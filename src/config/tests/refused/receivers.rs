@@ -155,16 +155,4 @@ fn an_alertmanager_takes_alerts_as_they_are() {
     rules.yaml:8:3: `sendResolved` is not for an Alertmanager (it groups and limits by itself, and takes alerts as they are; leave it out)
     rules.yaml:9:3: `template` is not for an Alertmanager (it groups and limits by itself, and takes alerts as they are; leave it out)
     ");
-    let receiver = receiver("  alertmanager: {url: 'http://am:9093'}\n").replace("name: chat", "name: am");
-    let route = "---
-apiVersion: bellwether.dev/v1alpha1
-kind: Route
-metadata: {name: all}
-spec: {receivers: [am], groupBy: [cluster], groupWait: 1m, repeatInterval: 4h}
-";
-    insta::assert_snapshot!(messages(&(receiver + route)), @"
-    there are no rules (rules.yaml was read; a rule is a document with `kind: Rule`)
-    rules.yaml:10:25: `groupBy` is not for the Alertmanager `am` (it groups and repeats by itself, and ends an alert that is not sent again in time; give it a route of its own)
-    rules.yaml:10:60: `repeatInterval` is not for the Alertmanager `am` (it groups and repeats by itself, and ends an alert that is not sent again in time; give it a route of its own)
-    ");
 }
