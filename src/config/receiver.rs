@@ -65,10 +65,6 @@ pub struct ReceiverSpec {
 }
 
 /// The service that a receiver speaks to.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one a receiver, and there are few"
-)]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Service {
     Slack(Slack),

@@ -117,17 +117,21 @@ pub struct Image {
 pub enum FormatProblem {
     #[error("there is no template {name:?}")]
     UnknownTemplate { name: String, help: Option<String> },
-    #[error("{name}: {}", .problem.message)]
-    InDocument {
-        /// `webhook.body`
-        name: String,
-        written: Text,
-        problem: TemplateProblem,
-    },
+    #[error("{}: {}", .0.name, .0.problem.message)]
+    InDocument(Box<InDocument>),
     #[error("template and webhook.body both say what is sent")]
     Both,
     #[error("template {name:?} writes no text that Slack shows")]
     NotForSlack { name: String },
+}
+
+/// What is wrong with a template that stands in the receiver's document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InDocument {
+    /// `webhook.body`
+    pub name: String,
+    pub written: Text,
+    pub problem: TemplateProblem,
 }
 
 impl FormatProblem {
@@ -136,7 +140,7 @@ impl FormatProblem {
     pub fn help(&self) -> Option<String> {
         match self {
             Self::UnknownTemplate { help, .. } => help.clone(),
-            Self::InDocument { problem, .. } => problem.help.clone(),
+            Self::InDocument(wrong) => wrong.problem.help.clone(),
             Self::Both => Some("remove one of them".to_owned()),
             Self::NotForSlack { .. } => Some("name a .mrkdwn.hbs or .json.hbs file".to_owned()),
         }
@@ -230,10 +234,12 @@ fn in_document(
     target: Target,
 ) -> Result<Arc<Template>, Vec<FormatProblem>> {
     let compiled = Template::compile(name, &written.text, target, Scope::Message);
-    let problem = |problem| FormatProblem::InDocument {
-        name: name.to_owned(),
-        written: written.clone(),
-        problem,
+    let problem = |problem| {
+        FormatProblem::InDocument(Box::new(InDocument {
+            name: name.to_owned(),
+            written: written.clone(),
+            problem,
+        }))
     };
     compiled
         .map(Arc::new)

@@ -31,11 +31,8 @@ pub(super) fn formats(
 }
 
 fn of_receiver(receiver: &Receiver, problem: &FormatProblem) -> Diagnostic {
-    if let FormatProblem::InDocument {
-        written, problem, ..
-    } = problem
-    {
-        return at(written, problem);
+    if let FormatProblem::InDocument(wrong) = problem {
+        return at(&wrong.written, &wrong.problem);
     }
     let diagnostic = Diagnostic::error(problem.to_string()).at(receiver.place.clone());
     match problem.help() {

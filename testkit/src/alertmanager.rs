@@ -13,7 +13,7 @@ use crate::process::Server;
 /// The version that is built: read from the module file that pins it.
 const PINS: &str = include_str!("../../hack/alertmanager/go.mod");
 /// How long it may take to be ready, on a loaded machine.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 
 /// It tells nobody: what it was told is asked.
 const CONFIGURATION: &str = "route: {receiver: nobody}\nreceivers: [{name: nobody}]\n";

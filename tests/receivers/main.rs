@@ -1,6 +1,11 @@
 //! Delivery to receivers that enforce the limits of the real ones: every kind of answer, and no
 //! credential in any of the words that come back.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests go by the clock of the servers that they talk to"
+)]
+
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;

@@ -39,14 +39,13 @@ fn details(message: &Message, format: &Slack) -> Option<Value> {
         return None;
     }
     let escape = |text: &str| Target::Mrkdwn.escape(text);
-    let texts: Vec<String> = match message.only() {
-        Some(told) => told.description.iter().map(|text| escape(text)).collect(),
-        None => {
-            let described = message.alerts.iter().any(|told| told.description.is_some());
-            let all = message.alerts.iter().take(DETAILED);
-            let all = all.filter(|_| described || message.alerts.len() > LISTED);
-            all.map(detail).collect()
-        }
+    let texts: Vec<String> = if let Some(told) = message.only() {
+        told.description.iter().map(|text| escape(text)).collect()
+    } else {
+        let described = message.alerts.iter().any(|told| told.description.is_some());
+        let all = message.alerts.iter().take(DETAILED);
+        let all = all.filter(|_| described || message.alerts.len() > LISTED);
+        all.map(detail).collect()
     };
     reply(&texts, "Details", format)
 }

@@ -79,39 +79,36 @@ fn is_adaptive_card(card: &Value) {
     assert_eq!(card["type"], "AdaptiveCard");
     assert_eq!(card["version"], "1.4");
     for element in card["body"].as_array().unwrap() {
-        match words(&element["type"], &["TextBlock", "FactSet"]) {
-            "TextBlock" => {
-                only(
-                    element,
+        if words(&element["type"], &["TextBlock", "FactSet"]) == "TextBlock" {
+            only(
+                element,
+                &[
+                    "type", "text", "size", "weight", "wrap", "color", "isSubtle",
+                ],
+            );
+            filled(&element["text"]);
+            if !element["color"].is_null() {
+                words(
+                    &element["color"],
                     &[
-                        "type", "text", "size", "weight", "wrap", "color", "isSubtle",
+                        "Default",
+                        "Dark",
+                        "Light",
+                        "Accent",
+                        "Good",
+                        "Warning",
+                        "Attention",
                     ],
                 );
-                filled(&element["text"]);
-                if !element["color"].is_null() {
-                    words(
-                        &element["color"],
-                        &[
-                            "Default",
-                            "Dark",
-                            "Light",
-                            "Accent",
-                            "Good",
-                            "Warning",
-                            "Attention",
-                        ],
-                    );
-                }
             }
-            _ => {
-                only(element, &["type", "facts"]);
-                let facts = element["facts"].as_array().unwrap();
-                assert!(!facts.is_empty());
-                for fact in facts {
-                    only(fact, &["title", "value"]);
-                    filled(&fact["title"]);
-                    filled(&fact["value"]);
-                }
+        } else {
+            only(element, &["type", "facts"]);
+            let facts = element["facts"].as_array().unwrap();
+            assert!(!facts.is_empty());
+            for fact in facts {
+                only(fact, &["title", "value"]);
+                filled(&fact["title"]);
+                filled(&fact["value"]);
             }
         }
     }

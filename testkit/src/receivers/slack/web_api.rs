@@ -130,20 +130,18 @@ impl Slack {
     /// Somebody archives a channel.
     pub fn archive(&self, channel: &str) {
         self.with_service(|workspace| {
-            let channel = workspace.board.channel(channel);
-            channel
-                .into_iter()
-                .for_each(|channel| channel.archived = true);
+            if let Some(channel) = workspace.board.channel(channel) {
+                channel.archived = true;
+            }
         });
     }
 
     /// Somebody removes the bot from a channel.
     pub fn expel(&self, channel: &str) {
         self.with_service(|workspace| {
-            let channel = workspace.board.channel(channel);
-            channel
-                .into_iter()
-                .for_each(|channel| channel.has_bot = false);
+            if let Some(channel) = workspace.board.channel(channel) {
+                channel.has_bot = false;
+            }
         });
     }
 }
