@@ -2,12 +2,11 @@
 //!
 //! In: a message, and a template's text where the receiver has one. Out: the JSON of an incoming
 //! webhook (<https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks>): a
-//! header, and beside a bar in the colour of the severity what happened. Limits are those of
-//! <https://docs.slack.dev/reference/block-kit/blocks>; [`limit`] holds every message to them,
-//! ours and those of templates.
+//! header, and beside a bar in the colour of the severity what happened. [`limit()`] holds every message to
+//! Slack's limits, ours and those of templates.
 
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::cut;
 use super::escape::Target;
@@ -23,9 +22,12 @@ const LISTED: usize = 15;
 /// Characters of one line of that list.
 const LINE: usize = 180;
 
+mod limit;
 mod thread;
 
 pub(super) use self::thread::replies;
+
+use self::limit::{BUTTONS, limit};
 
 /// A whole message as we write it; `text`, where a template gave one, stands for the description
 /// of the alerts.
@@ -312,93 +314,4 @@ fn date(at: Timestamp) -> String {
 
 fn section(text: &str) -> Value {
     json!({"type": "section", "text": {"type": "mrkdwn", "text": text}})
-}
-
-/// Slack's limits, in characters and counts.
-const TEXT: usize = 40_000;
-/// What `chat.update` takes.
-const CHANGED_TEXT: usize = 4000;
-const BUTTONS: usize = 25;
-const BUTTON: usize = 75;
-const BLOCKS: usize = 50;
-const HEADER: usize = 150;
-const SECTION: usize = 3000;
-const FIELDS: usize = 10;
-const FIELD: usize = 2000;
-const ELEMENTS: usize = 10;
-const ATTACHMENTS: usize = 20;
-
-/// Cuts whatever Slack would refuse for its size, and fills what it would refuse for its emptiness.
-fn limit(value: &mut Value, format: &Slack) {
-    let Value::Object(map) = value else { return };
-    let text = if format.threads { CHANGED_TEXT } else { TEXT };
-    limit_text(map, "text", text);
-    let mut left = BLOCKS;
-    limit_blocks(map, &mut left);
-    if let Some(Value::Array(attachments)) = map.get_mut("attachments") {
-        attachments.truncate(ATTACHMENTS);
-        for attachment in attachments.iter_mut().filter_map(Value::as_object_mut) {
-            limit_text(attachment, "fallback", SECTION);
-            limit_text(attachment, "text", TEXT);
-            limit_blocks(attachment, &mut left);
-        }
-    }
-}
-
-fn limit_blocks(parent: &mut Map<String, Value>, left: &mut usize) {
-    let Some(Value::Array(blocks)) = parent.get_mut("blocks") else {
-        return;
-    };
-    blocks.truncate(*left);
-    *left -= blocks.len();
-    for block in blocks.iter_mut().filter_map(Value::as_object_mut) {
-        let text = match block.get("type").and_then(Value::as_str) {
-            Some("header") => HEADER,
-            _ => SECTION,
-        };
-        if let Some(object) = block.get_mut("text") {
-            limit_text_object(object, text);
-        }
-        let elements = match block.get("type").and_then(Value::as_str) {
-            Some("actions") => BUTTONS,
-            _ => ELEMENTS,
-        };
-        for (key, most, size) in [("fields", FIELDS, FIELD), ("elements", elements, SECTION)] {
-            if let Some(Value::Array(items)) = block.get_mut(key) {
-                items.truncate(most);
-                for item in items {
-                    limit_text_object(item, size);
-                    if let Some(label) = item.get_mut("text").filter(|text| text.is_object()) {
-                        limit_text_object(label, BUTTON);
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn limit_text_object(object: &mut Value, most: usize) {
-    let Value::Object(object) = object else {
-        return;
-    };
-    let plain = object.get("type").and_then(Value::as_str) == Some("plain_text");
-    match object.get_mut("text") {
-        Some(Value::String(text)) if plain => *text = filled(cut::to_characters(text, most)),
-        _ => limit_text(object, "text", most),
-    }
-}
-
-fn limit_text(parent: &mut Map<String, Value>, key: &str, most: usize) {
-    if let Some(Value::String(text)) = parent.get_mut(key) {
-        *text = filled(cut::mrkdwn(text, most));
-    }
-}
-
-/// Slack refuses a text without any character.
-fn filled(text: String) -> String {
-    if text.trim().is_empty() {
-        "–".to_owned()
-    } else {
-        text
-    }
 }

@@ -4,9 +4,8 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    LINE, LISTED, Slack, date, digest, fallback, headline, icon, limit, line, mentions, section,
-};
+use super::limit::limit;
+use super::{LINE, LISTED, Slack, date, digest, fallback, headline, icon, line, mentions, section};
 use crate::alert::State;
 use crate::notify::Cause;
 use crate::render::Replies;
