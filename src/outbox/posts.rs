@@ -109,6 +109,8 @@ fn key((receiver, group): &(ReceiverName, GroupKey)) -> Key {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::notify::Cause;
     use crate::notify::fixture::{at, policy};
@@ -198,5 +200,57 @@ mod tests {
         }
         assert_eq!(posts.len(), MOST_POSTS);
         assert!(posts.of(&told(0)).is_none() && posts.of(&told(1)).is_some());
+    }
+
+    proptest! {
+        /// Beside a model: the message that an answer named last, until the group has resolved.
+        #[test]
+        fn whatever_fails_and_crashes_a_group_that_fires_has_the_message_that_was_named_last(
+            events in prop::collection::vec((0..8_u8, 0..4_u8), 1..80),
+        ) {
+            let mut rig = Rig::new(vec![policy("chat")]);
+            let (mut firing, mut known) = (false, None::<(String, NotificationId)>);
+            for (second, (what, end)) in (1..).zip(events) {
+                let mut new = Vec::new();
+                match (what, rig.told_now()) {
+                    (0 | 1, _) => {
+                        let cause = match (firing, what) {
+                            (true, 0) => Cause::Resolved,
+                            (true, _) => Cause::Changed,
+                            (false, _) => Cause::New,
+                        };
+                        firing = cause != Cause::Resolved;
+                        new.push(note("chat", "g", cause, second));
+                    }
+                    (2, _) => rig.crash(second),
+                    (_, Some(told)) => {
+                        let outcome = match end {
+                            0 | 1 => Outcome::Accepted,
+                            2 => Outcome::Retry { after: None, why: "503".to_owned() },
+                            _ => Outcome::Refused { why: "400".to_owned() },
+                        };
+                        let posts = rig.changed().is_none() && end != 3 && what != 3;
+                        let ts = second.to_string();
+                        let post = posts.then(|| Post {
+                            channel: "C1".into(),
+                            ts: ts.as_str().into(),
+                        });
+                        if posts {
+                            known = Some((ts, told.id.clone()));
+                        }
+                        if outcome == Outcome::Accepted && told.status == Status::Resolved {
+                            known = None;
+                        }
+                        rig.end_with(second, told.id.as_str(), Delivery { outcome, post });
+                    }
+                    _ => {}
+                }
+                let began = rig.push(second, &new);
+                if let Some(told) = rig.told_now().filter(|_| !began.is_empty()) {
+                    let now = known.as_ref().filter(|(_, by)| !told.opens || *by == told.id);
+                    prop_assert_eq!(rig.changed(), now.map(|(ts, _)| ts.clone()));
+                }
+            }
+        }
     }
 }

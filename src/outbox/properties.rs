@@ -191,6 +191,13 @@ impl Rig {
         self.store.values().filter_map(waiting).collect()
     }
 
+    /// What the oldest attempt under way tells.
+    pub(super) fn told_now(&self) -> Option<Arc<Notification>> {
+        let mut waiting = self.outbox.waiting();
+        let now = waiting.find(|one| self.flying.contains_key(&one.notification.id))?;
+        Some(Arc::clone(&now.notification))
+    }
+
     pub(super) fn in_flight(&self) -> Vec<String> {
         self.flying.keys().map(ToString::to_string).collect()
     }
