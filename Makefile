@@ -26,8 +26,9 @@ lint: ## Format and clippy
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 
 .PHONY: testbin
-testbin: ## Build the pinned kube-apiserver and etcd, once
+testbin: ## Build the pinned kube-apiserver, etcd and Alertmanager, once
 	@hack/testbin.sh
+	@hack/alertmanager.sh
 
 .PHONY: kubectl
 kubectl: ## Build kubectl of the same version too, for trying things by hand

@@ -149,11 +149,11 @@ impl Bench {
                 match effect {
                     Effect::Deliver(attempt) => inputs.push(Input::Delivered {
                         id: attempt.notification.id.clone(),
-                        outcome: if self.answers {
-                            Outcome::Accepted
+                        delivery: if self.answers {
+                            Outcome::Accepted.into()
                         } else {
                             let why = "it is dead".to_owned();
-                            Outcome::Retry { after: None, why }
+                            Outcome::Retry { after: None, why }.into()
                         },
                     }),
                     Effect::Persist(batch) => {

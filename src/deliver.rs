@@ -1,7 +1,7 @@
 //! One attempt to deliver a payload: the only place that resolves credentials and talks to
 //! receivers.
 //!
-//! In: a receiver's name, a [`Payload`], its [`Notification`]. Out: an [`Outcome`]. It does not
+//! In: an [`Attempt`] and its [`Payload`]. Out: a [`Delivery`]. It does not
 //! retry, wait or remember: the outbox decides what happens next. No error names more of a URL
 //! than its host, because a webhook's URL is a secret.
 
@@ -11,7 +11,9 @@
 )]
 
 mod answer;
+mod conversation;
 mod guard;
+mod pace;
 mod request;
 mod secret;
 mod signature;
@@ -30,12 +32,13 @@ pub use self::request::credentials;
 pub use self::secret::{CredentialError, NoSecrets, Secret, SecretReader};
 
 use self::answer::Answer;
+use self::conversation::Bot;
 use self::guard::Reach;
+use self::pace::Pace;
 use self::request::{Preparation, Prepared};
-use crate::config::{Receiver, Service};
+use crate::config::{Receiver, Service, Slack, SlackWay};
 use crate::names::ReceiverName;
-use crate::notify::Notification;
-use crate::outbox::Outcome;
+use crate::outbox::{Attempt, Delivery, Outcome};
 use crate::render::Payload;
 
 /// Bytes of an answer that are read.
@@ -44,6 +47,7 @@ const ANSWER_LIMIT: usize = 64 * 1024;
 /// Delivers to every receiver of a configuration.
 pub struct Deliverer {
     routes: BTreeMap<ReceiverName, Route>,
+    pace: Pace,
     secrets: Arc<dyn SecretReader>,
 }
 
@@ -140,7 +144,11 @@ impl Deliverer {
             }
         }
         if errors.is_empty() {
-            Ok(Self { routes, secrets })
+            Ok(Self {
+                routes,
+                pace: Pace::default(),
+                secrets,
+            })
         } else {
             Err(errors)
         }
@@ -173,48 +181,85 @@ impl Deliverer {
 
     /// Makes one attempt. A credential that cannot be resolved is tried again later: a Secret may
     /// just be about to be written.
-    pub async fn deliver(
-        &self,
-        receiver: &ReceiverName,
-        payload: &Payload,
-        notification: &Notification,
-    ) -> Outcome {
+    pub async fn deliver(&self, attempt: &Attempt, payload: &Payload) -> Delivery {
+        let receiver = &attempt.notification.receiver;
         let Some(route) = self.routes.get(receiver) else {
-            return Outcome::Refused {
-                why: format!("there is no receiver {receiver} any more"),
-            };
+            let why = format!("there is no receiver {receiver} any more");
+            return Outcome::Refused { why }.into();
         };
         let mut preparation = Preparation {
             namespace: route.namespace.as_deref(),
             reader: &*self.secrets,
             used: Vec::new(),
         };
+        let mut delivery = self
+            .attempt(route, attempt, payload, &mut preparation)
+            .await
+            .unwrap_or_else(|why| Outcome::Retry { after: None, why }.into());
+        match &mut delivery.outcome {
+            Outcome::Accepted => {}
+            Outcome::Retry { why, .. } | Outcome::Refused { why } => {
+                *why = secret::masked(why, &preparation.used);
+            }
+        }
+        delivery
+    }
+
+    /// The attempt, once its credentials are there.
+    ///
+    /// # Errors
+    /// In words: a credential that cannot be resolved or does not fit.
+    async fn attempt(
+        &self,
+        route: &Route,
+        attempt: &Attempt,
+        payload: &Payload,
+        preparation: &mut Preparation<'_>,
+    ) -> Result<Delivery, String> {
+        let notification = &attempt.notification;
+        if let Service::Slack(Slack {
+            way:
+                SlackWay::Bot {
+                    token,
+                    channel,
+                    base_url,
+                },
+            ..
+        }) = &route.service
+        {
+            let (authorization, api) = preparation.bot(token, base_url).await?;
+            let bot = Bot {
+                route,
+                pace: &self.pace,
+                api,
+                authorization,
+                secrets: &preparation.used,
+                channel,
+            };
+            let posted = attempt.posted.as_ref();
+            return Ok(bot.tell(notification, payload, posted).await);
+        }
         let id = notification.id.as_str();
         let request = preparation.request(&route.service, payload, id, Timestamp::now());
-        let outcome = match request.await {
-            Ok(request) => route.attempt(request, &preparation.used).await,
-            Err(why) => Outcome::Retry { after: None, why },
-        };
-        match outcome {
-            Outcome::Accepted => Outcome::Accepted,
-            Outcome::Retry { after, why } => Outcome::Retry {
-                after,
-                why: secret::masked(&why, &preparation.used),
-            },
-            Outcome::Refused { why } => Outcome::Refused {
-                why: secret::masked(&why, &preparation.used),
-            },
-        }
+        let answer = route.exchange(request.await?, &preparation.used).await;
+        Ok(match answer {
+            Ok(answer) => route.judge(&answer).into(),
+            Err(outcome) => outcome.into(),
+        })
     }
 }
 
 impl Route {
-    async fn attempt(&self, prepared: Prepared, secrets: &[Secret]) -> Outcome {
+    /// Sends a request and reads what matters of the answer.
+    ///
+    /// # Errors
+    /// No answer came.
+    async fn exchange(&self, prepared: Prepared, secrets: &[Secret]) -> Result<Answer, Outcome> {
         let host = host(&prepared.url);
         if let Err(forbidden) = guard::check(&prepared.url, self.reach) {
-            return Outcome::Refused {
+            return Err(Outcome::Refused {
                 why: forbidden.to_string(),
-            };
+            });
         }
         let mut request = self
             .client
@@ -230,9 +275,9 @@ impl Route {
                 let mut answer = read(response).await;
                 // Before anything is cut out of it: half a secret is not recognised.
                 answer.body = secret::masked(&answer.body, secrets);
-                self.judge(&answer)
+                Ok(answer)
             }
-            Err(error) => failed(&host, &error.without_url(), self.timeout),
+            Err(error) => Err(failed(&host, &error.without_url(), self.timeout)),
         }
     }
 
@@ -240,6 +285,7 @@ impl Route {
         match &self.service {
             Service::Slack(_) => answer::slack(answer),
             Service::PagerDuty(_) => answer::pagerduty(answer),
+            Service::Alertmanager(_) => answer::alertmanager(answer),
             Service::Webhook(webhook) => answer::webhook(answer, &webhook.success_codes),
         }
     }
@@ -250,9 +296,12 @@ fn client(receiver: &Receiver, reach: Reach) -> Result<Client, SetupError> {
         .user_agent(concat!("bellwether/", env!("CARGO_PKG_VERSION")))
         .redirect(redirect::Policy::none())
         .dns_resolver(Arc::new(guard::Guard(reach)));
-    if let Service::Webhook(webhook) = &receiver.spec.service
-        && let Some(path) = &webhook.ca_file
-    {
+    let ca_file = match &receiver.spec.service {
+        Service::Webhook(webhook) => webhook.ca_file.as_ref(),
+        Service::Alertmanager(alertmanager) => alertmanager.ca_file.as_ref(),
+        Service::Slack(_) | Service::PagerDuty(_) => None,
+    };
+    if let Some(path) = ca_file {
         let pem = std::fs::read(path).map_err(|error| SetupError::CaFile {
             receiver: receiver.name.clone(),
             path: path.clone(),

@@ -254,7 +254,13 @@ impl<'a> DryRun<'a> {
             }
             effects = Vec::new();
             for (id, outcome) in delivered {
-                effects.extend(self.engine.step(self.now, Input::Delivered { id, outcome }));
+                effects.extend(self.engine.step(
+                    self.now,
+                    Input::Delivered {
+                        id,
+                        delivery: outcome.into(),
+                    },
+                ));
             }
             if !effects.is_empty() {
                 effects.extend(self.engine.step(self.now, Input::Tick));

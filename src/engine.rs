@@ -36,7 +36,7 @@ use crate::alert::Alerts;
 use crate::evaluate::RuleSet;
 use crate::names::{Fingerprint, NotificationId, ReceiverName, RuleName, SourceKey, Uid};
 use crate::notify::{Notify, Pipeline, Policy, SilenceChange};
-use crate::outbox::{Outbox, OutboxChange, Outcome};
+use crate::outbox::{Delivery, Outbox, OutboxChange};
 use crate::transition::Events;
 use crate::watch::{KubernetesEvent, Signalled};
 
@@ -73,7 +73,7 @@ pub enum Input {
     /// An attempt ended.
     Delivered {
         id: NotificationId,
-        outcome: Outcome,
+        delivery: Delivery,
     },
     /// The rules and receivers are these from now on. A stream that reads other paths than before
     /// is read again: [`crate::watch::Signal::Refreshed`], or a list.
@@ -144,8 +144,8 @@ impl Engine {
         match input {
             Input::Signalled(signalled) => self.observe(signalled, &mut effects),
             Input::Tick => self.turn(&mut effects),
-            Input::Delivered { id, outcome } => {
-                self.outbox.delivered(self.now, &id, outcome, &mut effects);
+            Input::Delivered { id, delivery } => {
+                self.outbox.delivered(self.now, &id, delivery, &mut effects);
             }
             Input::Reloaded(setup) => self.reload(setup, &mut effects),
             Input::SilencesChanged(changes) => {

@@ -29,7 +29,7 @@ use crate::decision::ledger::Entry;
 use crate::names::{
     Fingerprint, GroupKey, NotificationId, ReceiverName, SilenceName, SourceKey, Uid,
 };
-use crate::outbox::{DeadLetter, Waiting};
+use crate::outbox::{DeadLetter, Posted, Waiting};
 use crate::transition::{EventSeen, ObjectSeen};
 
 /// Where a record stands. The order is the order of loading.
@@ -47,6 +47,8 @@ pub enum Key {
     Dead(NotificationId),
     /// By its number in the ledger.
     Decision(u64),
+    /// The message of a group that its receiver can change.
+    Post(ReceiverName, GroupKey),
 }
 
 /// What stands there.
@@ -64,6 +66,7 @@ pub enum Record {
     Silence(crate::notify::Silence),
     Dead(DeadLetter),
     Decision(Box<Entry>),
+    Post(Posted),
 }
 
 /// Changes that are committed together. A record of `None` is a removal.

@@ -188,8 +188,8 @@ fn start(parts: Parts, stop: oneshot::Receiver<()>) -> Tasks {
         streams: Task::start(reload.run()),
         drive: Task::start(Drive::new(engine, clock, wires).run()),
         commit: Task::start(committer.run(to_commit)),
-        courier: Task::start(courier::run(released, ended, move |notification| {
-            attempts.clone().make(notification)
+        courier: Task::start(courier::run(released, ended, move |attempt| {
+            attempts.clone().make(attempt)
         })),
         http: Task::start(async move {
             match parts.listener {

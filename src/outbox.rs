@@ -16,7 +16,7 @@ use crate::alert::State;
 use crate::decision::{About, Reason};
 use crate::engine::Effects;
 use crate::journal::{Key, Record};
-use crate::names::{NotificationId, ReceiverName};
+use crate::names::{GroupKey, NotificationId, ReceiverName};
 use crate::notify::{MAX_ALERTS, Notification, Policy, Status, later};
 use crate::planted::{self, Bug};
 
@@ -24,6 +24,7 @@ mod backoff;
 mod breaker;
 mod dead;
 mod fold;
+mod posts;
 #[cfg(test)]
 mod properties;
 mod queue;
@@ -32,8 +33,10 @@ mod tests;
 
 pub use dead::{DeadLetter, MOST_DEAD, OutboxChange};
 pub use fold::MOST_WAITING;
+pub use posts::{MOST_POSTS, Post, Posted};
 
 use dead::DeadLetters;
+use posts::Posts;
 use queue::{Entry, Order, Queue, Terms, is_replaceable};
 
 /// Make this attempt now.
@@ -42,6 +45,8 @@ pub struct Attempt {
     pub notification: Arc<Notification>,
     /// Which one it is, from 1.
     pub number: u32,
+    /// The message to change instead of posting another.
+    pub posted: Option<Posted>,
 }
 
 /// A notification that waits, as it is kept in the journal.
@@ -73,8 +78,34 @@ pub enum Outcome {
     Refused { why: String },
 }
 
+/// What came of an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    pub outcome: Outcome,
+    /// The message that it posted, where its receiver can change it. An attempt that did not
+    /// come to its end may have posted one too.
+    pub post: Option<Post>,
+}
+
+impl From<Outcome> for Delivery {
+    fn from(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            post: None,
+        }
+    }
+}
+
 /// What a restart finds is tried for at least this long, however old it is.
 const GRACE: SignedDuration = SignedDuration::from_mins(10);
+
+/// What the journal kept of an outbox.
+#[derive(Debug, Default)]
+pub struct Kept {
+    pub waiting: Vec<Waiting>,
+    pub dead: Vec<DeadLetter>,
+    pub posts: Vec<(ReceiverName, GroupKey, Posted)>,
+}
 
 /// The queues of all receivers.
 #[derive(Debug, Default)]
@@ -82,6 +113,7 @@ pub struct Outbox {
     queues: BTreeMap<ReceiverName, Queue>,
     next_order: Order,
     dead: DeadLetters,
+    posts: Posts,
 }
 
 impl Outbox {
@@ -95,15 +127,11 @@ impl Outbox {
     /// Goes on with what waited. A moment in the records that lies after what can have been
     /// meant (the clock went back) is read as now.
     #[must_use]
-    pub fn restore(
-        now: Timestamp,
-        policies: &[Policy],
-        waiting: Vec<Waiting>,
-        dead: Vec<DeadLetter>,
-    ) -> Self {
+    pub fn restore(now: Timestamp, policies: &[Policy], kept: Kept) -> Self {
         let mut outbox = Self::new(policies);
-        outbox.dead = DeadLetters::restore(dead);
-        for mut entry in waiting {
+        outbox.dead = DeadLetters::restore(kept.dead);
+        outbox.posts = Posts::restore(kept.posts);
+        for mut entry in kept.waiting {
             outbox.next_order = outbox.next_order.max(entry.order.saturating_add(1));
             let queue = outbox
                 .queues
@@ -200,6 +228,7 @@ impl Outbox {
                 effects.deliver(Attempt {
                     notification: Arc::clone(&waiting.notification),
                     number: waiting.attempts,
+                    posted: self.posts.of(&waiting.notification).cloned(),
                 });
             }
         }
@@ -210,15 +239,20 @@ impl Outbox {
         &mut self,
         now: Timestamp,
         id: &NotificationId,
-        outcome: Outcome,
+        delivery: Delivery,
         effects: &mut Effects,
     ) {
+        let Delivery { outcome, post } = delivery;
         let mut queues = self.queues.iter_mut();
         let Some((receiver, queue, order)) = queues
             .find_map(|(name, queue)| queue.find_in_flight(id).map(|order| (name, queue, order)))
         else {
             return;
         };
+        if let (Some(post), Some(entry)) = (post, queue.entry(order)) {
+            let notification = &entry.waiting.notification;
+            self.posts.note(now, notification, post, effects);
+        }
         let reason = match outcome {
             Outcome::Retry { after, why } => {
                 queue.breaker.failed(now, receiver, id);
@@ -234,6 +268,8 @@ impl Outbox {
         if let Some(entry) = queue.remove(order) {
             if let Reason::Refused(why) = &reason {
                 self.dead.bury(dead_letter(now, &entry, why), effects);
+            } else {
+                self.posts.accepted(&entry.waiting.notification, effects);
             }
             finish(now, reason, &entry, effects);
         }
@@ -366,6 +402,7 @@ fn take_over(newer: &mut Notification, older: &Notification, attempted: bool, he
 /// A notification that gives way before any attempt told nobody anything: what it would have been
 /// the first to tell, its successor is; and what is over meanwhile never was.
 fn begin_where_it_did(newer: &mut Notification, older: &Notification) {
+    newer.opens |= older.opens;
     let first: BTreeSet<_> = older.first.iter().copied().collect();
     let mut still = Vec::new();
     newer.alerts.retain(|alert| {

@@ -5,10 +5,12 @@
 //! format, marked. It must not read a clock, a file or a credential, and the values that a
 //! template sees are those that the notification froze.
 
+mod alertmanager;
 pub mod cut;
 pub mod escape;
 pub mod format;
 pub mod function;
+mod links;
 mod message;
 mod model;
 mod pagerduty;
@@ -32,7 +34,9 @@ use std::sync::Arc;
 use serde_json::Value;
 
 pub use self::escape::Target;
-pub use self::format::{Format, FormatProblem, PagerDuty, Slack, Templates, Webhook};
+pub use self::format::{
+    Address, Alertmanager, Format, FormatProblem, PagerDuty, Slack, Templates, Webhook,
+};
 pub use self::read::Read;
 pub use self::template::{Scope, Template, TemplateProblem};
 
@@ -46,10 +50,21 @@ pub struct Payload {
     pub body: Vec<u8>,
     pub content_type: String,
     pub endpoint: Endpoint,
+    /// What goes below a message that is changed in place.
+    pub replies: Replies,
     /// Templates that failed, each with its reason: the built-in format stands in their place.
     pub failures: Vec<String>,
     /// Paths that templates read and that had no value, as often as that happened.
     pub missing: Vec<String>,
+}
+
+/// What a thread below a message says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Replies {
+    /// Once the message is posted: what is too long for it.
+    pub details: Option<Value>,
+    /// Once it was changed: what changed.
+    pub changes: Option<Value>,
 }
 
 /// Which of a service's endpoints a payload is for.
@@ -80,9 +95,20 @@ pub fn render(notification: &Notification, format: &Format) -> Payload {
     let (body, content_type) = match format {
         Format::Slack(slack) => (self::slack(&mut message, slack), JSON.to_owned()),
         Format::PagerDuty(pagerduty) => (self::pagerduty(&mut message, pagerduty), JSON.to_owned()),
+        Format::Alertmanager(format) => {
+            let alerts = alertmanager::alerts(&message, format);
+            (alerts.to_string().into_bytes(), JSON.to_owned())
+        }
         Format::Webhook(webhook) => self::webhook(&mut message, webhook),
     };
-    let change = matches!(format, Format::PagerDuty(_)) && notification.cause == Cause::Heartbeat;
+    let replies = match format {
+        Format::Slack(slack) if slack.threads => slack::replies(&message, slack),
+        _ => Replies::default(),
+    };
+    let change = match format {
+        Format::PagerDuty(pagerduty) => pagerduty::is_change(&message, pagerduty),
+        _ => false,
+    };
     Payload {
         body,
         content_type,
@@ -91,6 +117,7 @@ pub fn render(notification: &Notification, format: &Format) -> Payload {
         } else {
             Endpoint::Default
         },
+        replies,
         failures: message.failures,
         missing: message.missing,
     }
@@ -99,17 +126,18 @@ pub fn render(notification: &Notification, format: &Format) -> Payload {
 const JSON: &str = "application/json";
 
 fn slack(message: &mut Message, format: &Slack) -> Vec<u8> {
+    let links = links::links(message, &format.buttons);
     let template = own(message, format.template.as_ref());
     let value = match expand(message, template) {
         Some(Text::Json(value)) => match slack::of_template(value, message, format) {
             Ok(value) => value,
             Err(why) => {
                 message.fail(&why);
-                slack::message(message, format, None)
+                slack::message(message, format, None, &links)
             }
         },
-        Some(Text::Plain(text)) => slack::message(message, format, Some(&text)),
-        None => slack::message(message, format, None),
+        Some(Text::Plain(text)) => slack::message(message, format, Some(&text), &links),
+        None => slack::message(message, format, None, &links),
     };
     value.to_string().into_bytes()
 }
@@ -125,7 +153,11 @@ fn pagerduty(message: &mut Message, format: &PagerDuty) -> Vec<u8> {
         Some(Text::Plain(text)) => Some(Override::Summary(text)),
         None => None,
     };
-    pagerduty::event(message, format, with)
+    let offered = pagerduty::Offers {
+        links: links::links(message, &format.links),
+        images: links::images(message, &format.images),
+    };
+    pagerduty::event(message, format, with, &offered)
         .to_string()
         .into_bytes()
 }

@@ -130,7 +130,14 @@ fn assemble_here(
         let of_receivers = receivers_of(rule);
         let of_receivers = of_receivers
             .iter()
-            .filter_map(|name| formats.get(name)?.template());
+            .filter_map(|name| formats.get(name))
+            .flat_map(|format| {
+                let addresses = format.addresses().into_iter();
+                format
+                    .template()
+                    .into_iter()
+                    .chain(addresses.map(|it| &it.template))
+            });
         let own = texts.get(&rule.name).into_iter().flatten();
         let mut reads = view::reads(rule, own.chain(of_receivers.map(|template| &**template)));
         reads.object = reads.object.union(&in_conditions);

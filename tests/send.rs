@@ -102,6 +102,46 @@ async fn a_drill_arrives_says_that_it_is_one_and_resolves() {
 }
 
 #[tokio::test]
+async fn a_bots_drill_is_one_message_that_its_resolve_changes() {
+    let slack = Slack::start().await.unwrap();
+    slack.channel("databases");
+    let folder = tempfile::tempdir().unwrap();
+    let base = slack.base_url();
+    let bot =
+        format!("slack: {{botToken: {{env: SECRET}}, channel: databases, baseUrl: '{base}'}}");
+    let rules = RULE.to_owned() + &receiver("team", &bot);
+    std::fs::write(folder.path().join("rules.yaml"), rules).unwrap();
+    let told = send(folder.path(), "xoxb-planted-secret", &["team"]).await;
+    insta::assert_snapshot!(told, @"
+    team took the drill
+    team took its resolve
+    (exit code 0)
+    ");
+    let picture = slack.picture("databases").to_string();
+    let timeless = picture.lines().filter(|line| !line.contains(" UTC"));
+    insta::assert_snapshot!(timeless.collect::<Vec<_>>().join("\n"), @"
+    ┌─ Slack #databases
+    │ ━━ 🔔 Drill: drill: Drill drill resolved
+    │ ▏ *This is a drill: nothing is wrong*
+    │ ▏ *Object* Drill drill                 *Severity* info
+    │ ▏ *Why* no longer true
+    └─ (edited)
+       ↳ │ Somebody tries whether messages of Bellwether arrive.
+       ↳ └─
+       ↳ │ ✅ *drill* resolved after 0s: no longer true
+       ↳ └─
+    ");
+    slack.expel("databases");
+    let told = send(folder.path(), "xoxb-planted-secret", &["team"]).await;
+    assert!(!told.contains("planted-secret"), "{told}");
+    insta::assert_snapshot!(told, @"
+    error: team did not take the drill: Slack: not_in_channel; invite the bot to the channel
+    help: a bridge that runs tries again where that can help
+    (exit code 7)
+    ");
+}
+
+#[tokio::test]
 async fn a_receiver_that_does_not_take_it_is_told_without_its_secret() {
     let webhook = Webhook::start().await.unwrap();
     let folder = tempfile::tempdir().unwrap();

@@ -18,7 +18,7 @@ use crate::live::clock::Clock;
 use crate::live::secrets::ClusterSecrets;
 use crate::names::{Fingerprint, Labels, ObjectRef, ReceiverName, Severity, Uid};
 use crate::notify::{Cause, Notification, Status};
-use crate::outbox::Outcome;
+use crate::outbox::{Attempt, Delivery, Outcome, Posted};
 use crate::render::render;
 use crate::setup::{Files, Loaded};
 use crate::watch::cluster::Cluster;
@@ -83,13 +83,25 @@ pub async fn run(arguments: &Send) -> Result<(), Failure> {
     if !arguments.keep_open {
         messages.extend(messages[0].alerts.first().map(|_| over(&messages[0])));
     }
+    let mut posted = None;
     for message in messages {
         let payload = render(&message, format);
         let what = match message.status {
             Status::Firing => "the drill",
             Status::Resolved => "its resolve",
         };
-        match deliverer.deliver(&receiver, &payload, &message).await {
+        let attempt = Attempt {
+            notification: Arc::new(message),
+            number: 1,
+            posted,
+        };
+        let Delivery { outcome, post } = deliverer.deliver(&attempt, &payload).await;
+        posted = post.map(|post| Posted {
+            post,
+            by: attempt.notification.id.clone(),
+            at: attempt.notification.at,
+        });
+        match outcome {
             Outcome::Accepted => say(&format!("{receiver} took {what}\n")),
             Outcome::Retry { why, .. } | Outcome::Refused { why } => {
                 return Err(Failure::new(

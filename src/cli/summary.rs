@@ -52,6 +52,7 @@ impl Display for Summary<'_> {
             let service = match receiver.spec.service {
                 Service::Slack(_) => "Slack",
                 Service::PagerDuty(_) => "PagerDuty",
+                Service::Alertmanager(_) => "Alertmanager",
                 Service::Webhook(_) => "webhook",
             };
             format!("{} ({service})", receiver.name)

@@ -13,7 +13,7 @@ use super::documents::{self, Document};
 use super::envelope::{self, Envelope, Kind};
 use super::nearest::did_you_mean;
 use super::node::Node;
-use super::receiver::manifest::Manifest;
+use super::receiver::manifest::{Contradiction, Manifest};
 use super::{
     Configuration, Inhibition, InhibitionSpec, LoadOptions, Receiver, ReceiverSpec, Route,
     RouteSpec, Rule, RuleSpec, RuleTest, RuleTestSpec, Silence, SilenceSpec, params, schema, shape,
@@ -292,7 +292,7 @@ fn read_spec<T: serde::de::DeserializeOwned>(
     match decode(document, spec) {
         Ok(read) => Some(read),
         // The checks of the receiver have said it, with both places.
-        Err(error) if error.message == super::receiver::manifest::ServiceCount.to_string() => None,
+        Err(error) if Contradiction::is(&error.message) => None,
         Err(error) => {
             diagnostics.push(error);
             None

@@ -1,6 +1,7 @@
 //! `kind: Receiver`: who is told, how, how often and in which groups.
 
 pub(super) mod manifest;
+pub(super) mod slack;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -10,6 +11,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub use self::slack::{Mention, Mentions, Slack, SlackWay};
 use super::duration::{self, DurationText};
 use super::{Credential, LiteralOrCredential, Text};
 use crate::diagnostic::Place;
@@ -63,14 +65,11 @@ pub struct ReceiverSpec {
 }
 
 /// The service that a receiver speaks to.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one a receiver, and there are few"
-)]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Service {
     Slack(Slack),
     PagerDuty(PagerDuty),
+    Alertmanager(Alertmanager),
     Webhook(Webhook),
 }
 
@@ -83,18 +82,14 @@ pub enum GroupBy {
     All,
 }
 
-/// A Slack incoming webhook.
+/// A link that a message offers.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Slack {
-    /// The address that Slack gave, which is a secret.
-    pub webhook_url: Credential,
-    /// Another channel, where the webhook may choose one.
-    pub channel: Option<String>,
-    /// Another name to post under.
-    pub username: Option<String>,
-    /// An emoji (`:bell:`) to post under.
-    pub icon: Option<String>,
+pub struct Link {
+    /// What it says.
+    pub text: String,
+    /// Where it leads: a Handlebars template, whose values are escaped for an address.
+    pub url: Text,
 }
 
 /// PagerDuty's Events API v2.
@@ -114,6 +109,54 @@ pub struct PagerDuty {
     pub class: Option<String>,
     /// `payload.component`: the part that is affected.
     pub component: Option<String>,
+    /// What becomes of that which `on` rules tell, and which never resolves: an `alert` opens an
+    /// incident, a `change` is shown beside incidents and wakes nobody.
+    #[serde(default)]
+    pub occurrences: Occurrences,
+    /// Links of the incident, besides the runbook.
+    #[serde(default)]
+    pub links: Vec<Link>,
+    /// Pictures of the incident.
+    #[serde(default)]
+    pub images: Vec<Image>,
+}
+
+/// What PagerDuty makes of something that happened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Occurrences {
+    #[default]
+    Alert,
+    Change,
+}
+
+/// A picture that an incident shows.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Image {
+    /// Where the picture is: a Handlebars template, whose values are escaped for an address.
+    /// PagerDuty shows it only by `https`.
+    pub src: Text,
+    /// Where a click on it leads, a template too.
+    pub href: Option<Text>,
+    /// What it shows, in words.
+    pub alt: Option<String>,
+}
+
+/// Prometheus' Alertmanager, by its API v2. It groups, silences and routes by itself: it gets each
+/// alert by its labels, again and again while it fires.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Alertmanager {
+    /// Where it is, with its path prefix if it has one: `http://alertmanager:9093`. Each replica of a
+    /// cluster is a receiver of its own.
+    pub url: LiteralOrCredential,
+    /// Sent as `Authorization: Bearer …`.
+    pub bearer_token: Option<Credential>,
+    /// Sent as `Authorization: Basic …`.
+    pub basic: Option<Basic>,
+    /// A PEM file of certificate authorities to trust besides the public ones.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// An HTTP endpoint.

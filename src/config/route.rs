@@ -73,6 +73,8 @@ fn group_by<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<GroupBy
     Vec::<String>::deserialize(deserializer).map(|labels| Some(GroupBy::from(labels)))
 }
 
-fn some_duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+pub(super) fn some_duration<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Duration>, D::Error> {
     duration::deserialize(deserializer).map(Some)
 }

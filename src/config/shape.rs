@@ -10,6 +10,7 @@ use super::duration;
 use super::matchers::Matchers;
 use super::nearest::{did_you_mean, listed};
 use super::node::{Node, Value};
+use super::receiver::Mention;
 use super::rule::Hold;
 use super::schema::{CREDENTIAL, FORM};
 use super::times;
@@ -152,6 +153,7 @@ impl Shape<'_> {
                 .parse::<Matchers>()
                 .err()
                 .map(|error| format!("`{text}` is no matcher: {error}")),
+            Some("mention") => Mention::parse(text).err().map(|error| error.to_string()),
             Some("moment") => text
                 .parse::<jiff::Timestamp>()
                 .err()

@@ -84,12 +84,20 @@ spec: {slack: {webhookUrl: {env: SLACK_WEBHOOK_URL}}}
     ReceiverSpec {
         service: Slack(
             Slack {
-                webhook_url: Env(
-                    "SLACK_WEBHOOK_URL",
-                ),
-                channel: None,
+                way: Webhook {
+                    url: Env(
+                        "SLACK_WEBHOOK_URL",
+                    ),
+                    channel: None,
+                },
                 username: None,
                 icon: None,
+                mentions: Mentions {
+                    critical: [],
+                    warning: [],
+                    info: [],
+                },
+                buttons: [],
             },
         ),
         group_by: Labels(

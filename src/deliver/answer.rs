@@ -3,8 +3,12 @@
 //! In: status, headers and the beginning of the body. Out: an [`Outcome`]. Nothing here talks to
 //! anybody.
 
+mod web_api;
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
+
+pub(super) use self::web_api::{Called, web_api};
 
 use crate::outbox::Outcome;
 
@@ -57,18 +61,33 @@ pub(super) fn slack(answer: &Answer) -> Outcome {
     }
 }
 
-fn refused_by_slack(word: &str) -> Outcome {
-    let hint = match word {
-        "invalid_payload" | "invalid_blocks" | "invalid_attachments" | "no_text" => {
+pub(super) fn refused_by_slack(word: &str) -> Outcome {
+    let hint = match word.split(' ').next().unwrap_or_default() {
+        "invalid_payload"
+        | "invalid_blocks"
+        | "invalid_attachments"
+        | "no_text"
+        | "msg_too_long"
+        | "msg_blocks_too_long"
+        | "too_many_attachments"
+        | "invalid_blocks_format" => {
             "; the message is not one that Slack takes: look at the receiver's template"
         }
         "no_service" | "no_service_id" | "no_team" | "team_disabled" | "invalid_token" => {
             "; the webhook was removed or its URL is wrong: make a new one in Slack"
         }
-        "channel_not_found" | "channel_is_archived" | "user_not_found" => {
-            "; the channel is gone: choose another for the webhook"
+        "invalid_auth" | "not_authed" | "account_inactive" | "token_revoked" | "token_expired" => {
+            "; the bot's token is not one that Slack knows: install the app again"
         }
-        "action_prohibited" | "posting_to_general_channel_denied" => {
+        "missing_scope" => "; give the app this scope and install it again",
+        "not_in_channel" => "; invite the bot to the channel",
+        "channel_not_found" | "channel_is_archived" | "is_archived" | "user_not_found" => {
+            "; the channel is gone, or the bot may not see it: choose another, or invite the bot"
+        }
+        "action_prohibited"
+        | "posting_to_general_channel_denied"
+        | "restricted_action"
+        | "restricted_action_read_only_channel" => {
             "; an administrator of Slack does not allow it there"
         }
         _ => "",
@@ -102,6 +121,18 @@ pub(super) fn pagerduty(answer: &Answer) -> Outcome {
             }
             Outcome::Refused { why: quoted(&why) }
         }
+    }
+}
+
+/// Alertmanager's `POST /api/v2/alerts`: 200, or 400 with what is wrong.
+pub(super) fn alertmanager(answer: &Answer) -> Outcome {
+    match answer.status {
+        200..300 => Outcome::Accepted,
+        status if is_temporary(status) => retry(answer, "Alertmanager"),
+        300..400 => redirected(answer, "Alertmanager"),
+        status => Outcome::Refused {
+            why: with_body(format!("Alertmanager: HTTP {status}"), &answer.body),
+        },
     }
 }
 
@@ -240,12 +271,12 @@ mod tests {
         ]), @r#"
         accepted
         accepted
-        refused: Slack: channel_not_found; the channel is gone: choose another for the webhook
+        refused: Slack: channel_not_found; the channel is gone, or the bot may not see it: choose another, or invite the bot
         retry: Slack: HTTP 200: {"ok":false,"error":"ratelimited"}
         retry: Slack, 200 without "ok": HTTP 200: <html> <h1>Log in</h1>
         refused: Slack: invalid_blocks; the message is not one that Slack takes: look at the receiver's template
         refused: Slack: no_service; the webhook was removed or its URL is wrong: make a new one in Slack
-        refused: Slack: channel_is_archived; the channel is gone: choose another for the webhook
+        refused: Slack: channel_is_archived; the channel is gone, or the bot may not see it: choose another, or invite the bot
         refused: Slack: action_prohibited; an administrator of Slack does not allow it there
         refused: Slack: HTTP 418
         retry: Slack: HTTP 429

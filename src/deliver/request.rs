@@ -10,7 +10,10 @@ use serde_json::Value;
 
 use super::secret::{CredentialError, Secret, SecretReader, resolve};
 use super::signature;
-use crate::config::{Credential, LiteralOrCredential, PagerDuty, Service, Slack, Webhook};
+use crate::config::{
+    Alertmanager, Basic, Credential, LiteralOrCredential, PagerDuty, Service, Slack, SlackWay,
+    Webhook,
+};
 use crate::render::{Endpoint, Payload};
 
 /// A request to be sent.
@@ -48,6 +51,9 @@ impl Preparation<'_> {
         match service {
             Service::Slack(slack) => self.slack(slack, payload, headers).await,
             Service::PagerDuty(pagerduty) => self.pagerduty(pagerduty, payload, headers).await,
+            Service::Alertmanager(alertmanager) => {
+                self.alertmanager(alertmanager, payload, headers).await
+            }
             Service::Webhook(webhook) => {
                 headers.insert("idempotency-key", header_value("Idempotency-Key", id)?);
                 self.webhook(webhook, payload, headers, at).await
@@ -61,7 +67,10 @@ impl Preparation<'_> {
         payload: &Payload,
         headers: HeaderMap,
     ) -> Result<Prepared, String> {
-        let url = self.secret("slack.webhookUrl", &slack.webhook_url).await?;
+        let SlackWay::Webhook { url, .. } = &slack.way else {
+            return Err("slack.webhookUrl is not there".to_owned());
+        };
+        let url = self.secret("slack.webhookUrl", url).await?;
         let url = parsed("slack.webhookUrl", url.expose())?;
         self.hide_path(&url);
         Ok(Prepared {
@@ -71,6 +80,19 @@ impl Preparation<'_> {
             basic: None,
             body: payload.body.clone(),
         })
+    }
+
+    /// What a bot calls Slack with: its `Authorization`, and where Slack is.
+    ///
+    /// # Errors
+    /// As [`Self::request`].
+    pub async fn bot(
+        &mut self,
+        token: &Credential,
+        base_url: &str,
+    ) -> Result<(HeaderValue, Url), String> {
+        let authorization = self.bearer("slack.botToken", token).await?;
+        Ok((authorization, parsed("slack.baseUrl", base_url)?))
     }
 
     async fn pagerduty(
@@ -101,6 +123,53 @@ impl Preparation<'_> {
         })
     }
 
+    async fn alertmanager(
+        &mut self,
+        alertmanager: &Alertmanager,
+        payload: &Payload,
+        mut headers: HeaderMap,
+    ) -> Result<Prepared, String> {
+        let url = self.text("alertmanager.url", &alertmanager.url).await?;
+        let mut url = parsed("alertmanager.url", url.expose())?;
+        let base = url.path().trim_end_matches('/').to_owned();
+        url.set_path(&format!("{base}/api/v2/alerts"));
+        if matches!(alertmanager.url, LiteralOrCredential::Credential(_)) {
+            self.hide_path(&url);
+        }
+        if let Some(token) = &alertmanager.bearer_token {
+            let value = self.bearer("alertmanager.bearerToken", token).await?;
+            headers.insert(AUTHORIZATION, value);
+        }
+        let basic = alertmanager.basic.as_ref();
+        Ok(Prepared {
+            method: Method::POST,
+            url,
+            headers,
+            basic: self.basic("alertmanager.basic.password", basic).await?,
+            body: payload.body.clone(),
+        })
+    }
+
+    async fn bearer(&mut self, what: &str, token: &Credential) -> Result<HeaderValue, String> {
+        let token = self.secret(what, token).await?;
+        let value = header_value(what, &format!("Bearer {}", token.expose()))?;
+        Ok(sensitive(value))
+    }
+
+    async fn basic(
+        &mut self,
+        what: &str,
+        basic: Option<&Basic>,
+    ) -> Result<Option<(String, Secret)>, String> {
+        match basic {
+            Some(basic) => {
+                let password = self.secret(what, &basic.password).await?;
+                Ok(Some((basic.username.clone(), password)))
+            }
+            None => Ok(None),
+        }
+    }
+
     async fn webhook(
         &mut self,
         webhook: &Webhook,
@@ -121,10 +190,8 @@ impl Preparation<'_> {
             headers.insert(name, sensitive(header_value(&what, text.expose())?));
         }
         if let Some(token) = &webhook.bearer_token {
-            let token = self.secret("webhook.bearerToken", token).await?;
-            let value = format!("Bearer {}", token.expose());
-            let value = header_value("webhook.bearerToken", &value)?;
-            headers.insert(AUTHORIZATION, sensitive(value));
+            let value = self.bearer("webhook.bearerToken", token).await?;
+            headers.insert(AUTHORIZATION, value);
         }
         if let Some(hmac) = &webhook.hmac {
             let secret = self.secret("webhook.hmac.secret", &hmac.secret).await?;
@@ -133,15 +200,8 @@ impl Preparation<'_> {
             let value = signature::of(&secret, at, &payload.body);
             headers.insert(name, header_value("webhook.hmac", &value)?);
         }
-        let basic = match &webhook.basic {
-            Some(basic) => {
-                let password = self
-                    .secret("webhook.basic.password", &basic.password)
-                    .await?;
-                Some((basic.username.clone(), password))
-            }
-            None => None,
-        };
+        let basic = webhook.basic.as_ref();
+        let basic = self.basic("webhook.basic.password", basic).await?;
         Ok(Prepared {
             method: Method::from_bytes(webhook.method.as_bytes())
                 .map_err(|_| format!("webhook.method: {:?} is no HTTP method", webhook.method))?,
@@ -179,9 +239,31 @@ impl Preparation<'_> {
 #[must_use]
 pub fn credentials(service: &Service) -> Vec<(String, &Credential)> {
     match service {
-        Service::Slack(slack) => vec![("slack.webhookUrl".to_owned(), &slack.webhook_url)],
+        Service::Slack(slack) => vec![match &slack.way {
+            SlackWay::Webhook { url, .. } => ("slack.webhookUrl".to_owned(), url),
+            SlackWay::Bot { token, .. } => ("slack.botToken".to_owned(), token),
+        }],
         Service::PagerDuty(pagerduty) => {
             vec![("pagerduty.routingKey".to_owned(), &pagerduty.routing_key)]
+        }
+        Service::Alertmanager(alertmanager) => {
+            let url = match &alertmanager.url {
+                LiteralOrCredential::Credential(url) => Some(url),
+                LiteralOrCredential::Literal(_) => None,
+            };
+            let password = alertmanager.basic.as_ref().map(|basic| &basic.password);
+            let all = [
+                ("alertmanager.url", url),
+                (
+                    "alertmanager.bearerToken",
+                    alertmanager.bearer_token.as_ref(),
+                ),
+                ("alertmanager.basic.password", password),
+            ];
+            let there = all
+                .into_iter()
+                .filter_map(|(name, it)| Some((name.to_owned(), it?)));
+            there.collect()
         }
         Service::Webhook(webhook) => {
             let mut all = Vec::new();
@@ -210,7 +292,10 @@ pub fn credentials(service: &Service) -> Vec<(String, &Credential)> {
 
 /// Whether the field of that name, as [`credentials`] has it, is an address.
 pub(super) fn is_url(field: &str) -> bool {
-    matches!(field, "slack.webhookUrl" | "webhook.url")
+    matches!(
+        field,
+        "slack.webhookUrl" | "webhook.url" | "alertmanager.url"
+    )
 }
 
 /// A URL with a host.

@@ -10,10 +10,6 @@ use crate::planted::{self, Bug};
 /// One thing for the shell to do. Effects are carried out in order, and nothing is delivered
 /// before the batch that stands in front of it is on disk.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a decision is what most effects are, and none lives for long"
-)]
 pub enum Effect {
     /// Commit this, whole or not at all.
     Persist(Batch),

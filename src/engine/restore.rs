@@ -41,7 +41,7 @@ impl Engine {
         let alerts = stored.alerts(now, &rules);
         let untold = untold(&alerts);
         let notify = Notify::restore(now, policies.clone(), pipeline, stored.notify, &untold);
-        let outbox = Outbox::restore(now, &policies, stored.waiting, stored.dead);
+        let outbox = Outbox::restore(now, &policies, stored.outbox);
         let mut engine = Self {
             now,
             draining: false,
@@ -145,8 +145,7 @@ struct Stored {
     events: HashMap<Uid, EventSeen>,
     alerts: Vec<Arc<Alert>>,
     notify: Kept,
-    waiting: Vec<crate::outbox::Waiting>,
-    dead: Vec<crate::outbox::DeadLetter>,
+    outbox: crate::outbox::Kept,
 }
 
 impl Stored {
@@ -169,8 +168,11 @@ impl Stored {
                 self.notify.limits.push((receiver, limit));
             }
             (Key::Silence(_), Record::Silence(silence)) => self.notify.silences.push(silence),
-            (Key::Outbox(..), Record::Outbox(waiting)) => self.waiting.push(waiting),
-            (Key::Dead(_), Record::Dead(letter)) => self.dead.push(letter),
+            (Key::Outbox(..), Record::Outbox(waiting)) => self.outbox.waiting.push(waiting),
+            (Key::Dead(_), Record::Dead(letter)) => self.outbox.dead.push(letter),
+            (Key::Post(receiver, group), Record::Post(posted)) => {
+                self.outbox.posts.push((receiver, group, posted));
+            }
             _ => {}
         }
     }

@@ -9,7 +9,7 @@ use crate::decision::{About, Decision, Reason};
 use crate::deliver::Deliverer;
 use crate::names::ReceiverName;
 use crate::notify::Notification;
-use crate::outbox::Outcome;
+use crate::outbox::{Attempt, Delivery, Outcome};
 use crate::render::{Format, Payload, render};
 
 /// How each receiver is spoken to.
@@ -54,25 +54,27 @@ impl Attempts {
     }
 
     /// Makes an attempt.
-    pub async fn make(self: Arc<Self>, notification: Arc<Notification>) -> Outcome {
+    pub async fn make(self: Arc<Self>, attempt: Attempt) -> Delivery {
+        let notification = &attempt.notification;
         let receiver = &notification.receiver;
         let ways = self.way_to(receiver);
         let format = ways
             .as_ref()
             .and_then(|ways| Some((ways, ways.formats.get(receiver)?)));
-        let outcome = match format {
+        let delivery = match format {
             Some((ways, format)) => {
-                let payload = render(&notification, format);
-                self.tell_of_failures(&notification, &payload);
-                let deliver = ways.deliverer.deliver(receiver, &payload, &notification);
-                deliver.await
+                let payload = render(notification, format);
+                self.tell_of_failures(notification, &payload);
+                ways.deliverer.deliver(&attempt, &payload).await
             }
             None => Outcome::Refused {
                 why: format!("there is no receiver {receiver} any more"),
-            },
+            }
+            .into(),
         };
-        self.metrics.attempted(receiver.as_str(), &outcome);
-        outcome
+        let outcome = &delivery.outcome;
+        self.metrics.attempted(receiver.as_str(), outcome);
+        delivery
     }
 
     /// A template that failed loses no message, but its author must hear of it.

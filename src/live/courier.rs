@@ -4,15 +4,13 @@
 //! decision; this only runs them.
 
 use std::future::Future;
-use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 
 use super::commit::Released;
 use super::drive::Ended;
-use crate::notify::Notification;
-use crate::outbox::Outcome;
+use crate::outbox::{Attempt, Delivery};
 
 /// Makes every attempt that comes in through `send`, until the channel closes and all have ended.
 /// When it is dropped, attempts under way are cut off; they are made again after the restart.
@@ -25,8 +23,8 @@ pub async fn run<Send, Sending>(
     send: Send,
 ) -> Result<(), JoinError>
 where
-    Send: Fn(Arc<Notification>) -> Sending,
-    Sending: Future<Output = Outcome> + std::marker::Send + 'static,
+    Send: Fn(Attempt) -> Sending,
+    Sending: Future<Output = Delivery> + std::marker::Send + 'static,
 {
     let mut under_way = JoinSet::new();
     let mut open = true;
@@ -41,8 +39,8 @@ where
                         );
                     }
                     let id = attempt.notification.id.clone();
-                    let sending = send(attempt.notification);
-                    under_way.spawn(async move { Ended { id, outcome: sending.await } });
+                    let sending = send(attempt);
+                    under_way.spawn(async move { Ended { id, delivery: sending.await } });
                 }
                 None => open = false,
             },

@@ -14,7 +14,7 @@ use super::clock::Clock;
 use crate::engine::{Effect, Engine, Input, Setup, Status};
 use crate::names::NotificationId;
 use crate::notify::{Silence, SilenceChange};
-use crate::outbox::{DeadLetter, OutboxChange, Outcome, Waiting};
+use crate::outbox::{DeadLetter, Delivery, OutboxChange, Waiting};
 use crate::watch::Signalled;
 
 /// How many signals are taken before time acts: no flood keeps a timer waiting.
@@ -31,7 +31,7 @@ pub const DRAIN: Duration = Duration::from_secs(8);
 #[derive(Debug)]
 pub struct Ended {
     pub id: NotificationId,
-    pub outcome: Outcome,
+    pub delivery: Delivery,
 }
 
 /// What was decided and not delivered.
@@ -179,8 +179,8 @@ impl Drive {
 
     fn ended(&mut self, ended: Ended, inputs: &mut Vec<Input>) {
         self.in_flight = self.in_flight.saturating_sub(1);
-        let Ended { id, outcome } = ended;
-        inputs.push(Input::Delivered { id, outcome });
+        let Ended { id, delivery } = ended;
+        inputs.push(Input::Delivered { id, delivery });
     }
 
     fn answer(&self, question: Question, inputs: &mut Vec<Input>) {

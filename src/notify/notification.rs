@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::alert::Alert;
+use crate::alert::{Alert, Nature};
 use crate::names::{Fingerprint, GroupKey, Labels, NotificationId, ReceiverName, RuleName};
 
 /// How many alerts one notification holds; `omitted` counts the others. No receiver shows
@@ -68,6 +68,16 @@ pub struct Notification {
     pub omitted: u64,
     /// With [`Cause::Digest`]: what was held back, counted by rule.
     pub digest: Vec<Digest>,
+}
+
+impl Notification {
+    /// Whether more will be said of its group: something in it will be over. What only happened is
+    /// told once.
+    #[must_use]
+    pub fn goes_on(&self) -> bool {
+        let mut alerts = self.alerts.iter();
+        alerts.any(|alert| alert.nature == Nature::State)
+    }
 }
 
 /// One line of a digest: "37 more from database-failed, 12 namespaces".

@@ -25,6 +25,9 @@ pub struct Policy {
     /// For how long a notification is tried.
     pub give_up_after: SignedDuration,
     pub heartbeat: Option<SignedDuration>,
+    /// It is told in these groups and at this pace whatever a route says: it forgets what it does not
+    /// hear of in time.
+    pub keeps_pace: bool,
     /// The route that changed it for its own groups, and when those may be told.
     pub route: Option<RouteName>,
     pub times: Times,

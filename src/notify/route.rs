@@ -164,12 +164,15 @@ impl Route {
     fn changes(&self, policy: &Policy) -> Policy {
         let grouping = self.grouping.clone();
         let mut changed = policy.clone();
+        changed.route = Some(self.name.clone());
+        changed.times = self.times.clone();
+        if policy.keeps_pace {
+            return changed;
+        }
         changed.group_by = grouping.group_by.unwrap_or(changed.group_by);
         changed.group_wait = grouping.group_wait.unwrap_or(changed.group_wait);
         changed.group_interval = grouping.group_interval.unwrap_or(changed.group_interval);
         changed.repeat_interval = grouping.repeat_interval.unwrap_or(changed.repeat_interval);
-        changed.route = Some(self.name.clone());
-        changed.times = self.times.clone();
         changed
     }
 }

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
-use super::{Outbox, OutboxChange, Outcome, Waiting};
+use super::{Delivery, Kept, Outbox, OutboxChange, Outcome, Posted, Waiting};
 use crate::decision::Decision;
 use crate::engine::Effects;
-use crate::journal::Record;
-use crate::names::{Labels, NotificationId, ReceiverName};
+use crate::journal::{Key, Record};
+use crate::names::{GroupKey, Labels, NotificationId, ReceiverName};
 use crate::notify::fixture::{Store, alert, at, commit, occurrence, policy};
 use crate::notify::{Cause, Notification, Policy, Status};
 
@@ -51,6 +51,8 @@ pub(super) struct Rig {
     flying: BTreeMap<NotificationId, ReceiverName>,
     policies: Vec<Policy>,
     now: Timestamp,
+    /// The message that the last attempt is to change.
+    changed: Option<Posted>,
 }
 
 impl Rig {
@@ -62,6 +64,7 @@ impl Rig {
             flying: BTreeMap::new(),
             policies,
             now: at(0),
+            changed: None,
         }
     }
 
@@ -71,6 +74,7 @@ impl Rig {
         let mut text = Vec::new();
         for attempt in attempts {
             let notification = &attempt.notification;
+            self.changed.clone_from(&attempt.posted);
             text.push(format!("{}#{}", notification.id, attempt.number));
             let before = self
                 .flying
@@ -79,8 +83,8 @@ impl Rig {
         }
         assert_eq!(
             self.store.len(),
-            self.outbox.waiting().count() + self.outbox.dead().count(),
-            "the journal has what waits, and what is dead"
+            self.outbox.waiting().count() + self.outbox.dead().count() + self.outbox.posts.len(),
+            "the journal has what waits, what is dead, and where messages stand"
         );
         text.join(" ")
     }
@@ -109,11 +113,27 @@ impl Rig {
         self.end_now(id, outcome);
     }
 
+    /// The same, with what it posted.
+    pub(super) fn end_with(&mut self, second: i64, id: &str, delivery: Delivery) {
+        self.now = at(second);
+        self.deliver(id, delivery);
+    }
+
+    /// The `ts` of the message that the last attempt is to change.
+    pub(super) fn changed(&self) -> Option<String> {
+        let posted = self.changed.as_ref()?;
+        Some(posted.post.ts.to_string())
+    }
+
     pub(super) fn end_now(&mut self, id: &str, outcome: Outcome) {
+        self.deliver(id, outcome.into());
+    }
+
+    fn deliver(&mut self, id: &str, delivery: Delivery) {
         let mut effects = Effects::default();
         let id = id.into();
         self.flying.remove(&id);
-        self.outbox.delivered(self.now, &id, outcome, &mut effects);
+        self.outbox.delivered(self.now, &id, delivery, &mut effects);
         self.commit(effects);
     }
 
@@ -132,7 +152,25 @@ impl Rig {
             _ => None,
         });
         let dead = dead.collect();
-        self.outbox = Outbox::restore(self.now, &self.policies, self.records(), dead);
+        let kept = Kept {
+            waiting: self.records(),
+            dead,
+            posts: self.posts(),
+        };
+        self.outbox = Outbox::restore(self.now, &self.policies, kept);
+    }
+
+    fn posts(&self) -> Vec<(ReceiverName, GroupKey, Posted)> {
+        let records = self
+            .store
+            .iter()
+            .filter_map(|(key, record)| match (key, record) {
+                (Key::Post(receiver, group), Record::Post(posted)) => {
+                    Some((receiver.clone(), group.clone(), posted.clone()))
+                }
+                _ => None,
+            });
+        records.collect()
     }
 
     /// Somebody sends again, or drops, and what is due begins.
@@ -147,10 +185,17 @@ impl Rig {
     pub(super) fn records(&self) -> Vec<Waiting> {
         let waiting = |record: &Record| match record {
             Record::Outbox(waiting) => Some(waiting.clone()),
-            Record::Dead(_) => None,
+            Record::Dead(_) | Record::Post(_) => None,
             other => panic!("not this stage's: {other:?}"),
         };
         self.store.values().filter_map(waiting).collect()
+    }
+
+    /// What the oldest attempt under way tells.
+    pub(super) fn told_now(&self) -> Option<Arc<Notification>> {
+        let mut waiting = self.outbox.waiting();
+        let now = waiting.find(|one| self.flying.contains_key(&one.notification.id))?;
+        Some(Arc::clone(&now.notification))
     }
 
     pub(super) fn in_flight(&self) -> Vec<String> {

@@ -1,5 +1,7 @@
 //! What a template's output is, and how a value is made safe for it.
 
+use std::fmt::Write as _;
+
 /// The format that a text is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
@@ -11,6 +13,8 @@ pub enum Target {
     /// Values stand between quotes in JSON.
     Json,
     Html,
+    /// Values stand in an address, where they must not end its path or begin another parameter.
+    Url,
 }
 
 impl Target {
@@ -46,7 +50,7 @@ impl Target {
         match self {
             Self::Json => "application/json",
             Self::Html => "text/html; charset=utf-8",
-            Self::Plain | Self::Mrkdwn => "text/plain; charset=utf-8",
+            Self::Plain | Self::Mrkdwn | Self::Url => "text/plain; charset=utf-8",
         }
     }
 
@@ -69,12 +73,27 @@ impl Target {
                 '\'' => Some("&#39;"),
                 _ => None,
             }),
+            Self::Url => percent(text),
             Self::Json => {
                 let quoted = serde_json::Value::from(text).to_string();
                 quoted[1..quoted.len() - 1].to_owned()
             }
         }
     }
+}
+
+/// All but what RFC 3986 leaves unreserved (2.3), as `%XX`.
+fn percent(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            escaped.push(char::from(byte));
+        } else {
+            // Writing to a text does not fail.
+            let _ = write!(escaped, "%{byte:02X}");
+        }
+    }
+    escaped
 }
 
 fn replace(text: &str, with: impl Fn(char) -> Option<&'static str>) -> String {
@@ -99,6 +118,7 @@ mod tests {
         insta::assert_snapshot!(Target::Html.escape(text), @"a&lt;b&gt; &amp; &quot;c&quot; &#39;d&#39;");
         insta::assert_snapshot!(Target::Json.escape(text), @r#"a<b> & \"c\" 'd'\n"#);
         assert_eq!(Target::Plain.escape(text), text);
+        insta::assert_snapshot!(Target::Url.escape("a/b?c=d&e ü"), @"a%2Fb%3Fc%3Dd%26e%20%C3%BC");
     }
 
     #[test]

@@ -5,10 +5,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::SignedDuration;
+
+use super::alertmanager::lifetime;
 use super::escape::Target;
 use super::read::nearest;
 use super::template::{Scope, Template, TemplateProblem};
-use crate::config::{ReceiverSpec, Service};
+use crate::config::{self, Mentions, Occurrences, ReceiverSpec, Service, SlackWay, Text};
 
 /// Template files by name: the path below the template directory, `oncall.json.hbs`.
 #[derive(Clone, Debug, Default)]
@@ -42,6 +45,7 @@ impl Templates {
 pub enum Format {
     Slack(Slack),
     PagerDuty(PagerDuty),
+    Alertmanager(Alertmanager),
     Webhook(Webhook),
 }
 
@@ -52,6 +56,10 @@ pub struct Slack {
     pub channel: Option<String>,
     pub username: Option<String>,
     pub icon: Option<String>,
+    /// The message is changed in place, and has a thread.
+    pub threads: bool,
+    pub mentions: Mentions,
+    pub buttons: Vec<Link>,
     pub template: Option<Arc<Template>>,
 }
 
@@ -62,7 +70,17 @@ pub struct PagerDuty {
     pub client_url: Option<String>,
     pub class: Option<String>,
     pub component: Option<String>,
+    pub occurrences: Occurrences,
+    pub links: Vec<Link>,
+    pub images: Vec<Image>,
     pub template: Option<Arc<Template>>,
+}
+
+/// How long Alertmanager keeps what it is told.
+#[derive(Clone, Debug, Default)]
+pub struct Alertmanager {
+    pub lifetime: SignedDuration,
+    pub heartbeat_lifetime: SignedDuration,
 }
 
 /// A webhook's body; without a template it is [`super::webhook::Body`].
@@ -72,17 +90,48 @@ pub struct Webhook {
     pub body: Option<Arc<Template>>,
 }
 
+/// An address that a receiver's document gives, with what alerts say in it.
+#[derive(Clone, Debug)]
+pub struct Address {
+    pub template: Arc<Template>,
+    pub written: Text,
+}
+
+/// A link that a message offers.
+#[derive(Clone, Debug)]
+pub struct Link {
+    pub text: String,
+    pub url: Address,
+}
+
+/// A picture that a message shows.
+#[derive(Clone, Debug)]
+pub struct Image {
+    pub src: Address,
+    pub href: Option<Address>,
+    pub alt: Option<String>,
+}
+
 /// What is wrong with a receiver's templates.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FormatProblem {
     #[error("there is no template {name:?}")]
     UnknownTemplate { name: String, help: Option<String> },
-    #[error("webhook.body: {}", .0.message)]
-    Body(TemplateProblem),
+    #[error("{}: {}", .0.name, .0.problem.message)]
+    InDocument(Box<InDocument>),
     #[error("template and webhook.body both say what is sent")]
     Both,
     #[error("template {name:?} writes no text that Slack shows")]
     NotForSlack { name: String },
+}
+
+/// What is wrong with a template that stands in the receiver's document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InDocument {
+    /// `webhook.body`
+    pub name: String,
+    pub written: Text,
+    pub problem: TemplateProblem,
 }
 
 impl FormatProblem {
@@ -91,7 +140,7 @@ impl FormatProblem {
     pub fn help(&self) -> Option<String> {
         match self {
             Self::UnknownTemplate { help, .. } => help.clone(),
-            Self::Body(problem) => problem.help.clone(),
+            Self::InDocument(wrong) => wrong.problem.help.clone(),
             Self::Both => Some("remove one of them".to_owned()),
             Self::NotForSlack { .. } => Some("name a .mrkdwn.hbs or .json.hbs file".to_owned()),
         }
@@ -116,8 +165,16 @@ impl Format {
                     let name = template.name().to_owned();
                     return Err(vec![FormatProblem::NotForSlack { name }]);
                 }
+                let (channel, threads) = match &slack.way {
+                    SlackWay::Webhook { channel, .. } => (channel.clone(), false),
+                    // It is known when it is sent.
+                    SlackWay::Bot { .. } => (None, true),
+                };
                 Ok(Self::Slack(Slack {
-                    channel: slack.channel.clone(),
+                    channel,
+                    threads,
+                    mentions: slack.mentions.clone(),
+                    buttons: links("slack.buttons", &slack.buttons)?,
                     username: slack.username.clone(),
                     icon: slack.icon.clone(),
                     template: template.map(for_slack),
@@ -128,22 +185,25 @@ impl Format {
                 client_url: pagerduty.client_url.clone(),
                 class: pagerduty.class.clone(),
                 component: pagerduty.component.clone(),
+                occurrences: pagerduty.occurrences,
+                links: links("pagerduty.links", &pagerduty.links)?,
+                images: images(&pagerduty.images)?,
                 template,
             })),
+            Service::Alertmanager(_) => {
+                let every = |every| SignedDuration::try_from(every).unwrap_or(SignedDuration::MAX);
+                let heartbeat = spec.heartbeat.as_ref().map(|heartbeat| heartbeat.every);
+                Ok(Self::Alertmanager(Alertmanager {
+                    lifetime: lifetime(every(spec.repeat_interval)),
+                    heartbeat_lifetime: lifetime(every(heartbeat.unwrap_or_default())),
+                }))
+            }
             Service::Webhook(webhook) => {
                 let body = match (&webhook.body, template) {
                     (Some(_), Some(_)) => return Err(vec![FormatProblem::Both]),
                     (Some(body), None) => {
                         let target = Target::of_content_type(&webhook.content_type);
-                        let body =
-                            Template::compile("webhook.body", &body.text, target, Scope::Message);
-                        let body = body.map_err(|problems| {
-                            problems
-                                .into_iter()
-                                .map(FormatProblem::Body)
-                                .collect::<Vec<_>>()
-                        })?;
-                        Some(Arc::new(body))
+                        Some(in_document("webhook.body", body, target)?)
                     }
                     (None, template) => template,
                 };
@@ -161,8 +221,89 @@ impl Format {
         match self {
             Self::Slack(slack) => slack.template.as_ref(),
             Self::PagerDuty(pagerduty) => pagerduty.template.as_ref(),
+            Self::Alertmanager(_) => None,
             Self::Webhook(webhook) => webhook.body.as_ref(),
         }
+    }
+}
+
+/// A template that stands in the receiver's document.
+fn in_document(
+    name: &str,
+    written: &Text,
+    target: Target,
+) -> Result<Arc<Template>, Vec<FormatProblem>> {
+    let compiled = Template::compile(name, &written.text, target, Scope::Message);
+    let problem = |problem| {
+        FormatProblem::InDocument(Box::new(InDocument {
+            name: name.to_owned(),
+            written: written.clone(),
+            problem,
+        }))
+    };
+    compiled
+        .map(Arc::new)
+        .map_err(|problems| problems.into_iter().map(problem).collect())
+}
+
+fn address(name: &str, written: &Text) -> Result<Address, Vec<FormatProblem>> {
+    Ok(Address {
+        template: in_document(name, written, Target::Url)?,
+        written: written.clone(),
+    })
+}
+
+/// The links, or all that is wrong with them.
+fn links(field: &str, links: &[config::Link]) -> Result<Vec<Link>, Vec<FormatProblem>> {
+    all(links.iter().enumerate().map(|(at, link)| {
+        Ok(Link {
+            text: link.text.clone(),
+            url: address(&format!("{field}[{at}].url"), &link.url)?,
+        })
+    }))
+}
+
+fn images(images: &[config::Image]) -> Result<Vec<Image>, Vec<FormatProblem>> {
+    all(images.iter().enumerate().map(|(at, image)| {
+        let href = image.href.as_ref();
+        let href = href.map(|href| address(&format!("pagerduty.images[{at}].href"), href));
+        Ok(Image {
+            src: address(&format!("pagerduty.images[{at}].src"), &image.src)?,
+            href: href.transpose()?,
+            alt: image.alt.clone(),
+        })
+    }))
+}
+
+fn all<T>(
+    made: impl Iterator<Item = Result<T, Vec<FormatProblem>>>,
+) -> Result<Vec<T>, Vec<FormatProblem>> {
+    let (mut good, mut problems) = (Vec::new(), Vec::new());
+    for one in made {
+        match one {
+            Ok(one) => good.push(one),
+            Err(found) => problems.extend(found),
+        }
+    }
+    if problems.is_empty() {
+        Ok(good)
+    } else {
+        Err(problems)
+    }
+}
+
+impl Format {
+    /// The addresses that stand in the receiver's document, for what they read.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<&Address> {
+        let (links, images) = match self {
+            Self::Slack(slack) => (&slack.buttons[..], &[][..]),
+            Self::PagerDuty(pagerduty) => (&pagerduty.links[..], &pagerduty.images[..]),
+            Self::Alertmanager(_) | Self::Webhook(_) => (&[][..], &[][..]),
+        };
+        let images = images.iter();
+        let images = images.flat_map(|image| std::iter::once(&image.src).chain(&image.href));
+        links.iter().map(|link| &link.url).chain(images).collect()
     }
 }
 
@@ -219,10 +360,14 @@ mod tests {
 
     fn slack() -> Service {
         Service::Slack(config::Slack {
-            webhook_url: Credential::Env("SLACK_URL".into()),
-            channel: None,
+            way: SlackWay::Webhook {
+                url: Credential::Env("SLACK_URL".into()),
+                channel: None,
+            },
             username: None,
             icon: None,
+            mentions: Mentions::default(),
+            buttons: Vec::new(),
         })
     }
 

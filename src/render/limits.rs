@@ -120,6 +120,12 @@ proptest! {
     #[test]
     fn whatever_an_object_holds_every_receiver_gets_json_within_its_limits(notification in any_notification()) {
         keeps_slacks_limits(&json_of(&render(&notification, &slack())))?;
+        let bot = Format::Slack(Slack { threads: true, ..Slack::default() });
+        let told = render(&notification, &bot);
+        for message in [Some(json_of(&told)), told.replies.details, told.replies.changes].into_iter().flatten() {
+            keeps_slacks_limits(&message)?;
+            prop_assert!(message["text"].as_str().unwrap().encode_utf16().count() <= 4000);
+        }
         let event = render(&notification, &Format::PagerDuty(PagerDuty::default()));
         prop_assert!(event.body.len() <= 500_000);
         let event = json_of(&event);

@@ -7,8 +7,11 @@
 
 use serde_json::{Map, Value, json};
 
+use super::links::{Offered, Shown};
 use super::message::{Message, Told, digest_line, status, subject};
 use super::{PagerDuty, cut};
+use crate::alert::Nature;
+use crate::config::Occurrences;
 use crate::names::Fingerprint;
 use crate::notify::Cause;
 
@@ -30,23 +33,47 @@ pub(super) enum Override {
     Payload(Map<String, Value>),
 }
 
+/// What an event offers besides its payload.
+pub(super) struct Offers {
+    pub links: Vec<Offered>,
+    pub images: Vec<Shown>,
+}
+
+/// Whether it is an event for `/v2/change/enqueue`: a sign of life, or what only happened, where the
+/// receiver wants it so.
+pub(super) fn is_change(message: &Message, format: &PagerDuty) -> bool {
+    let mut alerts = message.alerts.iter();
+    let notification = message.notification;
+    match notification.cause {
+        Cause::Heartbeat => true,
+        _ => {
+            format.occurrences == Occurrences::Change
+                && !message.alerts.is_empty()
+                && !message.is_resolved()
+                && alerts.all(|told| told.alert.nature == Nature::Occurrence)
+        }
+    }
+}
+
 /// The event.
-pub(super) fn event(message: &Message, format: &PagerDuty, with: Option<Override>) -> Value {
+pub(super) fn event(
+    message: &Message,
+    format: &PagerDuty,
+    with: Option<Override>,
+    offers: &Offers,
+) -> Value {
     if message.notification.cause == Cause::Heartbeat {
         return heartbeat(message);
+    }
+    if is_change(message, format) {
+        return change(message, format, with, offers);
     }
     let dedup_key = dedup_key(message);
     if message.is_resolved() {
         return json!({"event_action": "resolve", "dedup_key": dedup_key});
     }
     let mut payload = payload(message, format);
-    match with {
-        Some(Override::Summary(text)) if !text.trim().is_empty() => {
-            payload.insert("summary".to_owned(), text.trim().into());
-        }
-        Some(Override::Payload(map)) => payload.extend(map),
-        _ => {}
-    }
+    lay_over(&mut payload, with);
     limit(&mut payload);
     let mut event = json!({
         "event_action": "trigger",
@@ -57,15 +84,58 @@ pub(super) fn event(message: &Message, format: &PagerDuty, with: Option<Override
     if let Some(url) = &format.client_url {
         event["client_url"] = url.clone().into();
     }
-    let runbook = message
-        .alerts
-        .iter()
-        .find_map(|told| told.runbook.as_deref());
-    if let Some(runbook) = runbook.filter(|url| url.starts_with("http")) {
-        event["links"] = json!([{"href": runbook, "text": "Runbook"}]);
+    offer(&mut event, offers);
+    shrink(&mut event);
+    event
+}
+
+/// A change event: it has a summary, a source, a time and details, and nothing of an incident.
+fn change(message: &Message, format: &PagerDuty, with: Option<Override>, offers: &Offers) -> Value {
+    let mut payload = payload(message, format);
+    lay_over(&mut payload, with);
+    limit(&mut payload);
+    let known = ["summary", "source", "timestamp", "custom_details"];
+    payload.retain(|name, _| known.contains(&name.as_str()));
+    let mut event = json!({ "payload": payload });
+    offer(&mut event, offers);
+    if let Some(event) = event.as_object_mut() {
+        event.remove("images");
     }
     shrink(&mut event);
     event
+}
+
+fn lay_over(payload: &mut Map<String, Value>, with: Option<Override>) {
+    match with {
+        Some(Override::Summary(text)) if !text.trim().is_empty() => {
+            payload.insert("summary".to_owned(), text.trim().into());
+        }
+        Some(Override::Payload(map)) => payload.extend(map),
+        _ => {}
+    }
+}
+
+fn offer(event: &mut Value, offers: &Offers) {
+    let links = offers.links.iter();
+    let links: Vec<Value> = links
+        .map(|link| json!({"href": link.url, "text": link.text}))
+        .collect();
+    if !links.is_empty() {
+        event["links"] = links.into();
+    }
+    let images = offers.images.iter().map(|image| {
+        let mut shown = json!({"src": image.src});
+        for (name, text) in [("href", &image.href), ("alt", &image.alt)] {
+            if let Some(text) = text {
+                shown[name] = text.clone().into();
+            }
+        }
+        shown
+    });
+    let images: Vec<Value> = images.collect();
+    if !images.is_empty() {
+        event["images"] = images.into();
+    }
 }
 
 /// The incident that a group's events belong to: stable for the receiver and the group.
@@ -210,10 +280,13 @@ fn shrink(event: &mut Value) {
 fn keep_required(event: &mut Value) {
     if let Some(event) = event.as_object_mut() {
         event.remove("links");
+        event.remove("images");
         event.remove("client_url");
     }
     if let Some(payload) = event["payload"].as_object_mut() {
-        payload.retain(|name, _| ["summary", "source", "severity"].contains(&name.as_str()));
+        payload.retain(|name, _| {
+            ["summary", "source", "severity", "timestamp"].contains(&name.as_str())
+        });
         payload.insert("custom_details".to_owned(), "too large, left out".into());
     }
 }

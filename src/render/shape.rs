@@ -26,8 +26,6 @@ pub(super) const VIEW: &[&str] = &[
     "related",
     "variables",
     "params",
-    "changes",
-    "change",
 ];
 
 macro_rules! fields {
@@ -41,8 +39,6 @@ macro_rules! fields {
             ("related", Shape::Open),
             ("variables", Shape::Open),
             ("params", Shape::Open),
-            ("changes", Shape::Open),
-            ("change", Shape::Leaf),
         ])
     };
 }

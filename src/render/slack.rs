@@ -2,19 +2,18 @@
 //!
 //! In: a message, and a template's text where the receiver has one. Out: the JSON of an incoming
 //! webhook (<https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks>): a
-//! header, and beside a bar in the colour of the severity what happened. Limits are those of
-//! <https://docs.slack.dev/reference/block-kit/blocks>; [`limit`] holds every message to them,
-//! ours and those of templates.
+//! header, and beside a bar in the colour of the severity what happened. [`limit()`] holds every message to
+//! Slack's limits, ours and those of templates.
 
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::cut;
 use super::escape::Target;
-use super::function::mrkdwn_link;
+use super::links::{Offered, is_web};
 use super::message::{Message, Told, counted, digest_line, place, status, subject};
 use super::{Slack, time};
-use crate::alert::State;
+use crate::alert::{Nature, State};
 use crate::names::Severity;
 use crate::notify::Cause;
 
@@ -23,22 +22,41 @@ const LISTED: usize = 15;
 /// Characters of one line of that list.
 const LINE: usize = 180;
 
+mod limit;
+mod thread;
+
+pub(super) use self::thread::replies;
+
+use self::limit::{BUTTONS, limit};
+
 /// A whole message as we write it; `text`, where a template gave one, stands for the description
 /// of the alerts.
-pub(super) fn message(message: &Message, format: &Slack, text: Option<&str>) -> Value {
+pub(super) fn message(
+    message: &Message,
+    format: &Slack,
+    text: Option<&str>,
+    links: &[Offered],
+) -> Value {
     let headline = format!("{} {}", icon(message), headline(message));
     let mut blocks = match text {
         Some(text) => vec![section(text)],
-        None => body(message),
+        None => body(message, format),
     };
+    blocks.extend(buttons(links));
     blocks.push(footer(message));
+    let header =
+        json!({"type": "header", "text": {"type": "plain_text", "text": headline, "emoji": true}});
+    let mentions = mentions(message, format).filter(|_| format.threads || asks(message));
+    let top: Vec<Value> = std::iter::once(header)
+        .chain(mentions.map(|mentions| section(&mentions)))
+        .collect();
     let mut value = json!({
         "text": fallback(message),
-        "blocks": [{"type": "header", "text": {"type": "plain_text", "text": headline, "emoji": true}}],
+        "blocks": top,
         "attachments": [{"color": colour(message), "fallback": fallback(message), "blocks": blocks}],
     });
     address(&mut value, format);
-    limit(&mut value);
+    limit(&mut value, format);
     value
 }
 
@@ -69,7 +87,7 @@ pub(super) fn of_template(
     }
     let mut value = Value::Object(map);
     address(&mut value, format);
-    limit(&mut value);
+    limit(&mut value, format);
     Ok(value)
 }
 
@@ -86,6 +104,31 @@ fn address(value: &mut Value, format: &Slack) {
             map.insert(key.to_owned(), setting.clone().into());
         }
     }
+}
+
+/// Who is mentioned. That something is over wakes nobody.
+fn mentions(message: &Message, format: &Slack) -> Option<String> {
+    if message.is_resolved() || message.notification.cause == Cause::Heartbeat {
+        return None;
+    }
+    let mentions = format.mentions.of(message.severity).iter();
+    let mentions: Vec<String> = mentions.map(ToString::to_string).collect();
+    (!mentions.is_empty()).then(|| mentions.join(" "))
+}
+
+/// Whether a message says something that somebody has to look at.
+fn asks(message: &Message) -> bool {
+    let notification = message.notification;
+    notification.cause != Cause::Changed || !notification.first.is_empty()
+}
+
+fn buttons(links: &[Offered]) -> Option<Value> {
+    let buttons = links.iter().take(BUTTONS).enumerate().map(|(at, link)| {
+        let text = json!({"type": "plain_text", "text": link.text, "emoji": true});
+        json!({"type": "button", "action_id": format!("link-{at}"), "text": text, "url": link.url})
+    });
+    let buttons: Vec<Value> = buttons.collect();
+    (!buttons.is_empty()).then(|| json!({"type": "actions", "elements": buttons}))
 }
 
 fn icon(message: &Message) -> &'static str {
@@ -129,7 +172,7 @@ fn fallback(message: &Message) -> String {
     Target::Mrkdwn.escape(&format!("{} {text}", icon(message)))
 }
 
-fn body(message: &Message) -> Vec<Value> {
+fn body(message: &Message, format: &Slack) -> Vec<Value> {
     match (message.notification.cause, message.only()) {
         (Cause::Heartbeat, _) => {
             let at = date(message.notification.at);
@@ -137,18 +180,20 @@ fn body(message: &Message) -> Vec<Value> {
                 "A sign of life, sent {at}. If it stops, look after the bridge."
             ))]
         }
-        (Cause::Digest, _) => digest(message),
-        (_, Some(told)) => alert(told),
+        (Cause::Digest, _) => vec![section(&digest(message).join("\n"))],
+        (_, Some(told)) => alert(told, format),
         (_, None) => list(message),
     }
 }
 
 /// One alert in full.
-fn alert(told: &Told) -> Vec<Value> {
+fn alert(told: &Told, format: &Slack) -> Vec<Value> {
     let alert = told.alert;
     let escape = |text: &str| Target::Mrkdwn.escape(text);
     let mut text = format!("*{}*", escape(&told.summary));
-    if let Some(description) = &told.description {
+    // A message that has a thread has it there.
+    let here = !(format.threads && alert.nature == Nature::State);
+    if let Some(description) = told.description.as_ref().filter(|_| here) {
         text.push('\n');
         text.push_str(&escape(description));
     }
@@ -208,7 +253,8 @@ fn line(told: &Told) -> String {
     cut::mrkdwn(&line, LINE)
 }
 
-fn digest(message: &Message) -> Vec<Value> {
+/// What a limit had held back, a line for each rule.
+fn digest(message: &Message) -> Vec<String> {
     let lines = message.notification.digest.iter().take(LISTED).map(|line| {
         let rule = Target::Mrkdwn.escape(line.rule.as_str());
         let rule = cut::mrkdwn(&rule, LINE);
@@ -219,7 +265,7 @@ fn digest(message: &Message) -> Vec<Value> {
     if more > 0 {
         lines.push(format!("… and {} more", counted(more as u64, "rule")));
     }
-    vec![section(&lines.join("\n"))]
+    lines
 }
 
 /// The small print: where to read on, which rule it was, what went wrong with the message itself.
@@ -232,15 +278,10 @@ fn footer(message: &Message) -> Value {
         .alerts
         .iter()
         .find_map(|told| told.runbook.as_deref());
-    if let Some(runbook) = runbook {
-        parts.push(if runbook.starts_with("http") && runbook.len() < 1000 {
-            mrkdwn_link(runbook, "Runbook")
-        } else {
-            format!(
-                "Runbook: {}",
-                cut::mrkdwn(&Target::Mrkdwn.escape(runbook), 500)
-            )
-        });
+    // One that can be opened is a button.
+    if let Some(runbook) = runbook.filter(|runbook| !is_web(runbook)) {
+        let runbook = cut::mrkdwn(&Target::Mrkdwn.escape(runbook), 500);
+        parts.push(format!("Runbook: {runbook}"));
     }
     let firing = message
         .alerts
@@ -273,81 +314,4 @@ fn date(at: Timestamp) -> String {
 
 fn section(text: &str) -> Value {
     json!({"type": "section", "text": {"type": "mrkdwn", "text": text}})
-}
-
-/// Slack's limits, in characters and counts.
-const TEXT: usize = 40_000;
-const BLOCKS: usize = 50;
-const HEADER: usize = 150;
-const SECTION: usize = 3000;
-const FIELDS: usize = 10;
-const FIELD: usize = 2000;
-const ELEMENTS: usize = 10;
-const ATTACHMENTS: usize = 20;
-
-/// Cuts whatever Slack would refuse for its size, and fills what it would refuse for its emptiness.
-fn limit(value: &mut Value) {
-    let Value::Object(map) = value else { return };
-    limit_text(map, "text", TEXT);
-    let mut left = BLOCKS;
-    limit_blocks(map, &mut left);
-    if let Some(Value::Array(attachments)) = map.get_mut("attachments") {
-        attachments.truncate(ATTACHMENTS);
-        for attachment in attachments.iter_mut().filter_map(Value::as_object_mut) {
-            limit_text(attachment, "fallback", SECTION);
-            limit_text(attachment, "text", TEXT);
-            limit_blocks(attachment, &mut left);
-        }
-    }
-}
-
-fn limit_blocks(parent: &mut Map<String, Value>, left: &mut usize) {
-    let Some(Value::Array(blocks)) = parent.get_mut("blocks") else {
-        return;
-    };
-    blocks.truncate(*left);
-    *left -= blocks.len();
-    for block in blocks.iter_mut().filter_map(Value::as_object_mut) {
-        let text = match block.get("type").and_then(Value::as_str) {
-            Some("header") => HEADER,
-            _ => SECTION,
-        };
-        if let Some(object) = block.get_mut("text") {
-            limit_text_object(object, text);
-        }
-        for (key, most, size) in [("fields", FIELDS, FIELD), ("elements", ELEMENTS, SECTION)] {
-            if let Some(Value::Array(items)) = block.get_mut(key) {
-                items.truncate(most);
-                for item in items {
-                    limit_text_object(item, size);
-                }
-            }
-        }
-    }
-}
-
-fn limit_text_object(object: &mut Value, most: usize) {
-    let Value::Object(object) = object else {
-        return;
-    };
-    let plain = object.get("type").and_then(Value::as_str) == Some("plain_text");
-    match object.get_mut("text") {
-        Some(Value::String(text)) if plain => *text = filled(cut::to_characters(text, most)),
-        _ => limit_text(object, "text", most),
-    }
-}
-
-fn limit_text(parent: &mut Map<String, Value>, key: &str, most: usize) {
-    if let Some(Value::String(text)) = parent.get_mut(key) {
-        *text = filled(cut::mrkdwn(text, most));
-    }
-}
-
-/// Slack refuses a text without any character.
-fn filled(text: String) -> String {
-    if text.trim().is_empty() {
-        "–".to_owned()
-    } else {
-        text
-    }
 }

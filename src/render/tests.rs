@@ -5,6 +5,8 @@ use super::*;
 use crate::notify::{Digest, Status};
 use serde_json::json;
 
+mod formats;
+
 fn slack() -> Format {
     Format::Slack(Slack::default())
 }
@@ -84,11 +86,26 @@ fn slack_is_told_of_one_alert_in_full() {
               ]
             },
             {
+              "type": "actions",
+              "elements": [
+                {
+                  "type": "button",
+                  "action_id": "link-0",
+                  "text": {
+                    "type": "plain_text",
+                    "text": "Runbook",
+                    "emoji": true
+                  },
+                  "url": "https://runbooks.example/database-failed"
+                }
+              ]
+            },
+            {
               "type": "context",
               "elements": [
                 {
                   "type": "mrkdwn",
-                  "text": "<https://runbooks.example/database-failed|Runbook>  ·  Bellwether, <!date^1795348800^{date_short_pretty} {time}|2026-11-22 12:00 UTC>"
+                  "text": "Bellwether, <!date^1795348800^{date_short_pretty} {time}|2026-11-22 12:00 UTC>"
                 }
               ]
             }
@@ -178,7 +195,7 @@ fn a_digest_a_heartbeat_and_a_drill_are_readable_everywhere() {
     🔔 Drill: database-failed: DatabaseInstance prod/orders
     *orders is Failed &lt;now&gt; &amp; then*
     Storage 19 of 20 GB.
-    This is a drill: nobody needs to act  ·  <https://runbooks.example/database-failed|Runbook>  ·  Bellwether, <!date^1795348800^{date_short_pretty} {time}|2026-11-22 12:00 UTC>
+    This is a drill: nobody needs to act  ·  Bellwether, <!date^1795348800^{date_short_pretty} {time}|2026-11-22 12:00 UTC>
     Default "Drill: database-failed: DatabaseInstance prod/orders"
     "#);
 }
@@ -343,7 +360,7 @@ fn an_absent_value_and_a_failing_text_never_lose_the_message() {
         message["attachments"][0]["blocks"][0]["text"]["text"],
         "*‹missing: object.status.nothing›*"
     );
-    insta::assert_snapshot!(message["attachments"][0]["blocks"][2]["elements"][0]["text"].as_str().unwrap(), @r#"<https://runbooks.example/database-failed|Runbook>  ·  Bellwether, <!date^1795348800^{date_short_pretty} {time}|2026-11-22 12:00 UTC>  ·  ⚠ a template failed, built-in text used: description of database-failed:1:1: ago: "Failed" is not a time"#);
+    insta::assert_snapshot!(message["attachments"][0]["blocks"][3]["elements"][0]["text"].as_str().unwrap(), @r#"Bellwether, <!date^1795348800^{date_short_pretty} {time}|2026-11-22 12:00 UTC>  ·  ⚠ a template failed, built-in text used: description of database-failed:1:1: ago: "Failed" is not a time"#);
 }
 
 #[test]
@@ -465,7 +482,51 @@ fn the_templates_that_we_ship_work() {
     insta::assert_snapshot!(shown.join("\n"), @r##"
     cloudevents.json.hbs: {"specversion":"1.0","id":"n-1","source":"/bellwether/prod-eu","type":"dev.bellwether.alert.firing","subject":"oncall{alertname=\"database-failed\"}","time":"2026-11-22T12:00:00Z","datacontenttype":"application/json","data":{"title":"database-failed: DatabaseInstance prod/orders","severity":"critical","alerts":[{"object":{"metadata":{"name":"orders"},"spec":{"storageGB":20},"status":{"phase":"Failed","storageUsedGB":19}},"fingerprint":"dc562163f522e63935102b00aadfe1b9","rule":{"name":"database-failed","severity":"critical"},"severity":"critical","labels":{"alertname":"database-failed","cluster":"prod-eu","kind":"DatabaseInstance","name":"orders","namespace":"prod","severity":"critical"},"nature":"state","status":"firing","reason":null,"count":1,"late":false,"dedupKey":null,"since":"2026-11-22T11:48:00Z","firedAt":"2026-11-22T11:53:00Z","resolvedAt":null,"apiVersion":"stable.example.com/v1","kind":"DatabaseInstance","namespace":"prod","name":"orders","subject":"DatabaseInstance prod/orders","cluster":"prod-eu","runbook":"https://runbooks.example/database-failed","summary":"orders is Failed <now> & then","description":"Storage 19 of 20 GB."}]}}
     pagerduty.txt.hbs: {"event_action":"trigger","dedup_key":"5dd6d76969c7fcd6a9685d9d974b56bb","client":"Bellwether","payload":{"summary":"CRITICAL database-failed: DatabaseInstance prod/orders on prod-eu","source":"prod-eu: DatabaseInstance/prod/orders","severity":"critical","timestamp":"2026-11-22T11:48:00Z","component":"DatabaseInstance","group":"oncall{alertname=\"database-failed\"}","class":"database-failed","custom_details":{"firing":1,"resolved":0,"alerts":[{"status":"firing","severity":"critical","object":"DatabaseInstance prod/orders","summary":"orders is Failed <now> & then","description":"Storage 19 of 20 GB.","since":"2026-11-22T11:48:00Z","count":1,"labels":{"alertname":"database-failed","cluster":"prod-eu","kind":"DatabaseInstance","name":"orders","namespace":"prod","severity":"critical"}}]}},"links":[{"href":"https://runbooks.example/database-failed","text":"Runbook"}]}
-    slack.mrkdwn.hbs: {"text":"🔴 database-failed: DatabaseInstance prod/orders: orders is Failed &lt;now&gt; &amp; then","blocks":[{"type":"header","text":{"type":"plain_text","text":"🔴 database-failed: DatabaseInstance prod/orders","emoji":true}}],"attachments":[{"color":"#d7263d","fallback":"🔴 database-failed: DatabaseInstance prod/orders: orders is Failed &lt;now&gt; &amp; then","blocks":[{"type":"section","text":{"type":"mrkdwn","text":"*DatabaseInstance prod/orders* firing, 12m ago: orders is Failed &lt;now&gt; &amp; then <https://runbooks.example/database-failed|Runbook>\n\n"}},{"type":"context","elements":[{"type":"mrkdwn","text":"<https://runbooks.example/database-failed|Runbook>  ·  Bellwether, <!date^1795348800^{date_short_pretty} {time}|2026-11-22 12:00 UTC>"}]}]}]}
-    teams.json.hbs: {"type":"message","attachments":[{"contentType":"application/vnd.microsoft.card.adaptive","content":{"$schema":"http://adaptivecards.io/schemas/adaptive-card.json","type":"AdaptiveCard","version":"1.4","body":[{"type":"TextBlock","size":"Large","weight":"Bolder","wrap":true,"color":"Attention","text":"database-failed: DatabaseInstance prod/orders"},{"type":"FactSet","facts":[{"title":"firing","value":"DatabaseInstance prod/orders"},{"title":"Since","value":"2026-11-22 11:48:00 UTC"},{"title":"Summary","value":"orders is Failed <now> & then"}]}]}}]}
+    slack.mrkdwn.hbs: {"text":"🔴 database-failed: DatabaseInstance prod/orders: orders is Failed &lt;now&gt; &amp; then","blocks":[{"type":"header","text":{"type":"plain_text","text":"🔴 database-failed: DatabaseInstance prod/orders","emoji":true}}],"attachments":[{"color":"#d7263d","fallback":"🔴 database-failed: DatabaseInstance prod/orders: orders is Failed &lt;now&gt; &amp; then","blocks":[{"type":"section","text":{"type":"mrkdwn","text":"*DatabaseInstance prod/orders* firing, 12m ago: orders is Failed &lt;now&gt; &amp; then <https://runbooks.example/database-failed|Runbook>\n\n"}},{"type":"actions","elements":[{"type":"button","action_id":"link-0","text":{"type":"plain_text","text":"Runbook","emoji":true},"url":"https://runbooks.example/database-failed"}]},{"type":"context","elements":[{"type":"mrkdwn","text":"Bellwether, <!date^1795348800^{date_short_pretty} {time}|2026-11-22 12:00 UTC>"}]}]}]}
+    teams.json.hbs: {"type":"message","attachments":[{"contentType":"application/vnd.microsoft.card.adaptive","content":{"$schema":"http://adaptivecards.io/schemas/adaptive-card.json","type":"AdaptiveCard","version":"1.4","msteams":{"width":"Full"},"body":[{"type":"TextBlock","size":"Large","weight":"Bolder","wrap":true,"color":"Attention","text":"database-failed: DatabaseInstance prod/orders"},{"type":"FactSet","facts":[{"title":"firing","value":"DatabaseInstance prod/orders"},{"title":"Since","value":"2026-11-22 11:48:00 UTC"},{"title":"Summary","value":"orders is Failed <now> & then"}]},{"type":"TextBlock","wrap":true,"text":"Runbook: https://runbooks.example/database-failed"}]}}]}
     "##);
+}
+
+#[test]
+fn a_bots_message_names_no_channel_and_leaves_details_to_its_thread() {
+    let bot = Format::Slack(Slack {
+        threads: true,
+        ..Slack::default()
+    });
+    let mut long = sample::alert("orders");
+    long.texts.description = Some("line & more\n".repeat(600).into());
+    let payload = render(&sample::of(Cause::New, Status::Firing, vec![long]), &bot);
+    let message = json_of(&payload);
+    assert!(message["channel"].is_null());
+    assert!(!message.to_string().contains("line &amp; more"));
+    let details = payload.replies.details.unwrap();
+    let blocks = details["blocks"].as_array().unwrap();
+    assert_eq!(
+        blocks.len(),
+        4,
+        "a description of 8,000 characters, escaped"
+    );
+    for block in blocks {
+        assert!(
+            block["text"]["text"]
+                .as_str()
+                .unwrap()
+                .encode_utf16()
+                .count()
+                <= 3000
+        );
+    }
+    // What only happened has no thread: it is one message.
+    let mut occurred = sample::alert("orders");
+    occurred.nature = crate::alert::Nature::Occurrence;
+    let payload = render(
+        &sample::of(Cause::Occurred, Status::Firing, vec![occurred]),
+        &bot,
+    );
+    assert_eq!(payload.replies, Replies::default());
+    assert!(
+        json_of(&payload)
+            .to_string()
+            .contains("Storage 19 of 20 GB.")
+    );
 }

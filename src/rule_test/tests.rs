@@ -308,3 +308,29 @@ fn a_thousand_tests_of_ten_steps_are_played() {
     assert_eq!(told.lines().count(), 1_000);
     assert!(told.lines().all(|line| line.starts_with("ok ")), "{told}");
 }
+
+/// An alert lives four times as long there as it takes to hear of it again.
+#[test]
+fn an_alertmanager_hears_of_what_fires_every_minute_and_of_its_end() {
+    let alertmanager = "apiVersion: bellwether.dev/v1alpha1\nkind: Receiver\nmetadata: {name: am}\n\
+                        spec: {alertmanager: {url: 'http://am.example'}}\n---\n";
+    let test = rule_test(
+        "again",
+        "  rules: [failed]
+  timeline:
+    - {at: 0s, apply: {ORDERS, status: {phase: Failed}}}
+    - {at: 9m30s, apply: {status: {phase: Running}}}
+  expect:
+    - {at: 5m, notifications: [{receiver: am, cause: new}], orMore: true}
+    - {at: 6m, notifications: [{receiver: am, cause: repeat}]}
+    - {at: 9m, notifications: [{receiver: am}, {receiver: am}, {receiver: am}]}
+    - {at: 11m, notifications: [{receiver: am, status: resolved}], orMore: true}
+    - {at: 60m, notifications: []}",
+    );
+    assert_eq!(play(&[alertmanager.to_owned(), test.clone()]), "ok again");
+    // Whatever a route says: it would forget the alert.
+    let route = "apiVersion: bellwether.dev/v1alpha1\nkind: Route\nmetadata: {name: all}\n\
+                 spec: {receivers: [am, hook], groupBy: [cluster], repeatInterval: 4h}\n---\n";
+    let all = [alertmanager.to_owned(), route.to_owned(), test];
+    assert_eq!(play(&all), "ok again");
+}

@@ -52,22 +52,24 @@ pub(super) fn of_receivers(
 ) {
     let mut templates: Vec<(&Arc<Template>, Written<'_>, Vec<&Types>)> = Vec::new();
     for receiver in &configuration.receivers {
-        let format = formats.get(&receiver.name);
-        let Some(template) = format.and_then(Format::template) else {
+        let Some(format) = formats.get(&receiver.name) else {
             continue;
         };
-        let Some(written) = written(receiver, files) else {
-            continue;
-        };
+        let own = format.template().zip(written(receiver, files));
+        let addresses = format.addresses().into_iter();
+        let addresses = addresses.map(|it| (&it.template, Written::InDocument(&it.written)));
         let rules = configuration.rules.iter();
         let rules = rules.filter(|rule| is_told(configuration, rule, receiver));
         let types = rules.filter_map(|rule| types.get(&rule.name));
-        match templates
-            .iter_mut()
-            .find(|(known, ..)| Arc::ptr_eq(known, template))
-        {
-            Some((_, _, of_others)) => of_others.extend(types),
-            None => templates.push((template, written, types.collect())),
+        let types: Vec<&Types> = types.collect();
+        for (template, written) in own.into_iter().chain(addresses) {
+            match templates
+                .iter_mut()
+                .find(|(known, ..)| Arc::ptr_eq(known, template))
+            {
+                Some((_, _, of_others)) => of_others.extend(&types),
+                None => templates.push((template, written, types.clone())),
+            }
         }
     }
     for (template, written, types) in templates {

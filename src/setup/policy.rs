@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use crate::config::{self, Receiver};
+use crate::config::{self, Receiver, Service};
 use crate::notify::{GroupBy, Limit, Policy, Times};
 
 pub(super) fn of(receiver: &Receiver) -> Policy {
@@ -28,6 +28,7 @@ pub(super) fn of(receiver: &Receiver) -> Policy {
             .heartbeat
             .as_ref()
             .map(|heartbeat| signed(heartbeat.every)),
+        keeps_pace: matches!(spec.service, Service::Alertmanager(_)),
         route: None,
         times: Times::default(),
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::templates::{diagnostic, expression, offset};
 use crate::cel::PathSet;
-use crate::config::{Configuration, Receiver, Rule, Service, Text};
+use crate::config::{Configuration, Receiver, Rule, Text};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::evaluate::ViewReads;
 use crate::names::{ReceiverName, RuleName};
@@ -31,11 +31,8 @@ pub(super) fn formats(
 }
 
 fn of_receiver(receiver: &Receiver, problem: &FormatProblem) -> Diagnostic {
-    if let (FormatProblem::Body(problem), Service::Webhook(webhook)) =
-        (problem, &receiver.spec.service)
-        && let Some(body) = &webhook.body
-    {
-        return at(body, problem);
+    if let FormatProblem::InDocument(wrong) = problem {
+        return at(&wrong.written, &wrong.problem);
     }
     let diagnostic = Diagnostic::error(problem.to_string()).at(receiver.place.clone());
     match problem.help() {

@@ -316,7 +316,10 @@ impl Bridge {
             let now = self.now;
             for (_, which, id, outcome) in self.answers.extract_if(.., |(at, ..)| *at <= now) {
                 self.receivers[which].answered(now, &outcome);
-                inputs.push(Input::Delivered { id, outcome });
+                inputs.push(Input::Delivered {
+                    id,
+                    delivery: outcome.into(),
+                });
             }
             if !inputs.is_empty() {
                 inputs.push(Input::Tick);

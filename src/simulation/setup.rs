@@ -243,6 +243,7 @@ fn chat() -> Policy {
         max_in_flight: 1,
         give_up_after: SignedDuration::from_hours(48),
         heartbeat: None,
+        keeps_pace: false,
         route: None,
         times: Times::default(),
     }

@@ -53,6 +53,7 @@
     reason = "a test that drops what it asked for is only longer than needed"
 )]
 
+pub mod alertmanager;
 pub mod cluster;
 pub mod user;
 pub mod objects;
@@ -65,6 +66,7 @@ mod etcd;
 mod ports;
 mod process;
 
+pub use alertmanager::Alertmanager;
 pub use binaries::MissingBinary;
 pub use cluster::{Cluster, ClusterError};
 pub use objects::{Event, ObjectError, Objects};

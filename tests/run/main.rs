@@ -25,5 +25,6 @@ mod related;
 mod reload;
 mod routes;
 mod scenarios;
+mod slack;
 mod stop;
 mod world;

@@ -5,7 +5,10 @@ use crate::config::nearest::listed;
 use crate::config::node::Node;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 
-const SERVICES: [&str; 3] = ["slack", "pagerduty", "webhook"];
+const SERVICES: [&str; 4] = ["slack", "pagerduty", "alertmanager", "webhook"];
+
+/// What Alertmanager does by itself, or needs, whatever a receiver says.
+const NOT_FOR_ALERTMANAGER: [&str; 4] = ["groupBy", "limit", "sendResolved", "template"];
 
 /// Headers that carry a secret by their meaning (RFC 9110, 11 and 15.5), in lower case.
 const SECRET_HEADERS: [&str; 6] = [
@@ -36,8 +39,14 @@ pub(in crate::config) fn check(
     if let Some(namespace) = namespace {
         check.nothing_of_the_operator(spec, namespace);
     }
+    if let Some(slack) = spec.get("slack") {
+        check.slack(slack);
+    }
     if let Some(webhook) = spec.get("webhook") {
         check.webhook(webhook);
+    }
+    if let Some(alertmanager) = spec.get("alertmanager") {
+        check.alertmanager(alertmanager, spec);
     }
     if let Some(url) = spec
         .get("pagerduty")
@@ -127,16 +136,43 @@ impl Check<'_> {
         super::not_zero(self.document, spec, &paths, self.diagnostics);
     }
 
+    fn slack(&mut self, slack: &Node) {
+        let (webhook, bot) = (slack.key("webhookUrl"), slack.key("botToken"));
+        match (webhook, bot) {
+            (Some(first), Some(second)) => {
+                let later = first.span.start.max(second.span.start);
+                let second = if later == first.span.start {
+                    first
+                } else {
+                    second
+                };
+                let diagnostic =
+                    Diagnostic::error("`webhookUrl` and `botToken` are two ways to one channel")
+                        .help("remove one: only with a bot's token messages are changed in place");
+                self.diagnostics
+                    .push(diagnostic.at(self.document.place(&second.span)));
+            }
+            (None, None) => {
+                let diagnostic = Diagnostic::error("`slack` says not how Slack is reached")
+                    .help("`webhookUrl` or `botToken`");
+                self.diagnostics
+                    .push(diagnostic.at(self.document.place_of(&["spec", "slack"])));
+            }
+            (None, Some(bot)) if slack.key("channel").is_none() => {
+                let diagnostic = Diagnostic::error("a bot needs a channel")
+                    .help("`channel: C0123456789` (or its name), with the bot as a member");
+                self.diagnostics
+                    .push(diagnostic.at(self.document.place(&bot.span)));
+            }
+            _ => {}
+        }
+        if let Some(url) = slack.get("baseUrl") {
+            self.address("baseUrl", url);
+        }
+    }
+
     fn webhook(&mut self, webhook: &Node) {
-        if let Some(url) = webhook.get("url") {
-            self.address("url", url);
-        }
-        if let (Some(_), Some(basic)) = (webhook.key("bearerToken"), webhook.key("basic")) {
-            let diagnostic =
-                Diagnostic::error("`basic` and `bearerToken` both want the `Authorization` header");
-            self.diagnostics
-                .push(diagnostic.at(self.document.place(&basic.span)));
-        }
+        self.endpoint(webhook);
         if let Some((node, method)) = webhook
             .get("method")
             .and_then(|node| Some((node, node.as_str()?)))
@@ -159,6 +195,33 @@ impl Check<'_> {
         }
         for (key, value) in webhook.get("headers").into_iter().flat_map(Node::entries) {
             self.header(key, value);
+        }
+    }
+
+    /// An address, and who asks there.
+    fn endpoint(&mut self, endpoint: &Node) {
+        if let Some(url) = endpoint.get("url") {
+            self.address("url", url);
+        }
+        if let (Some(_), Some(basic)) = (endpoint.key("bearerToken"), endpoint.key("basic")) {
+            let diagnostic =
+                Diagnostic::error("`basic` and `bearerToken` both want the `Authorization` header");
+            self.diagnostics
+                .push(diagnostic.at(self.document.place(&basic.span)));
+        }
+    }
+
+    fn alertmanager(&mut self, alertmanager: &Node, spec: &Node) {
+        self.endpoint(alertmanager);
+        for name in NOT_FOR_ALERTMANAGER {
+            let Some(key) = spec.key(name) else { continue };
+            let message = format!("`{name}` is not for an Alertmanager");
+            let help = "it groups and limits by itself, and takes alerts as they are; leave it out";
+            self.diagnostics.push(
+                Diagnostic::error(message)
+                    .at(self.document.place(&key.span))
+                    .help(help),
+            );
         }
     }
 

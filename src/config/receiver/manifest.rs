@@ -6,24 +6,32 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{GroupBy, Heartbeat, Limit, PagerDuty, ReceiverSpec, Service, Slack, Webhook};
+use super::{
+    Alertmanager, GroupBy, Heartbeat, Limit, PagerDuty, ReceiverSpec, Service, Slack, Webhook,
+    slack,
+};
 use crate::config::duration::{self, DurationText};
+use crate::config::route::some_duration;
 
-/// Who is told, how, how often and in which groups. Exactly one of `slack`, `pagerduty` and `webhook`.
+/// Who is told, how, how often and in which groups. Exactly one of `slack`, `pagerduty`,
+/// `alertmanager` and `webhook`.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(extend("x-kubernetes-validations" = [{
-    "rule": "[has(self.slack), has(self.pagerduty), has(self.webhook)].exists_one(x, x)",
-    "message": "exactly one of slack, pagerduty and webhook is needed",
+    "rule": "[has(self.slack), has(self.pagerduty), has(self.alertmanager), has(self.webhook)].exists_one(x, x)",
+    "message": "exactly one of slack, pagerduty, alertmanager and webhook is needed",
 }]))]
 pub(in crate::config) struct Manifest {
-    /// A Slack incoming webhook.
-    slack: Option<Slack>,
+    /// Slack, by an incoming webhook or a bot.
+    slack: Option<slack::Manifest>,
     /// PagerDuty's Events API v2.
     pagerduty: Option<PagerDuty>,
+    /// Prometheus' Alertmanager, by its API v2.
+    alertmanager: Option<Alertmanager>,
     /// An HTTP endpoint.
     webhook: Option<Webhook>,
-    /// The labels whose values make alerts one group; `[alertname]` by default. `[]` puts all
+    /// The labels whose values make alerts one group; `[alertname]` by default, `[...]` for an
+    /// Alertmanager. `[]` puts all
     /// alerts into one group, `[...]` each into its own, as in Alertmanager.
     group_by: Option<Vec<String>>,
     /// How long a new group waits for more of its kind.
@@ -34,17 +42,18 @@ pub(in crate::config) struct Manifest {
     #[serde(default = "minute", with = "duration")]
     #[schemars(with = "DurationText")]
     group_interval: Duration,
-    /// How long until a group that still fires is told again.
-    #[serde(default = "four_hours", with = "duration")]
-    #[schemars(with = "DurationText")]
-    repeat_interval: Duration,
+    /// How long until a group that still fires is told again; by default four hours, one minute for
+    /// an Alertmanager, where an alert ends unless it is sent again within four times as long.
+    #[serde(default, deserialize_with = "some_duration")]
+    #[schemars(with = "Option<DurationText>")]
+    repeat_interval: Option<Duration>,
     /// Whether the end of an alert is told too.
     #[serde(default = "yes")]
     send_resolved: bool,
     /// At most so many notifications in so long.
     limit: Option<Limit>,
     /// How many notifications may be on their way at once, and so how many a crash may send twice;
-    /// by default 1 for Slack and PagerDuty, 4 for a webhook.
+    /// by default 1 for Slack and PagerDuty, 4 for the others.
     max_in_flight: Option<NonZeroU32>,
     /// For one attempt.
     #[serde(default = "ten_seconds", with = "duration")]
@@ -63,36 +72,56 @@ pub(in crate::config) struct Manifest {
     shared: bool,
 }
 
-/// A receiver that names no service, or several.
+/// A receiver that has the shape of one, and cannot be: the checks of the receiver say it, with
+/// both places.
 #[derive(Debug, thiserror::Error)]
-#[error("exactly one of `slack`, `pagerduty` and `webhook` is needed")]
-pub struct ServiceCount;
+pub(in crate::config) enum Contradiction {
+    #[error("exactly one of `slack`, `pagerduty`, `alertmanager` and `webhook` is needed")]
+    Service,
+    #[error("exactly one of `webhookUrl` and `botToken` is needed")]
+    SlackWay,
+    #[error("a bot needs a `channel`")]
+    Channel,
+}
+
+impl Contradiction {
+    /// Whether a message is one of these.
+    pub(in crate::config) fn is(message: &str) -> bool {
+        let all = [Self::Service, Self::SlackWay, Self::Channel];
+        all.iter().any(|one| one.to_string() == message)
+    }
+}
 
 impl TryFrom<Manifest> for ReceiverSpec {
-    type Error = ServiceCount;
+    type Error = Contradiction;
 
-    fn try_from(manifest: Manifest) -> Result<Self, ServiceCount> {
+    fn try_from(manifest: Manifest) -> Result<Self, Contradiction> {
+        let slack = manifest.slack.map(Slack::try_from).transpose()?;
         let services = [
-            manifest.slack.map(Service::Slack),
+            slack.map(Service::Slack),
             manifest.pagerduty.map(Service::PagerDuty),
+            manifest.alertmanager.map(Service::Alertmanager),
             manifest.webhook.map(Service::Webhook),
         ];
         let mut services: Vec<_> = services.into_iter().flatten().collect();
         let (Some(service), true) = (services.pop(), services.is_empty()) else {
-            return Err(ServiceCount);
+            return Err(Contradiction::Service);
         };
         let at_once = match service {
             Service::Slack(_) | Service::PagerDuty(_) => NonZeroU32::MIN,
-            Service::Webhook(_) => NonZeroU32::MIN.saturating_add(3),
+            Service::Alertmanager(_) | Service::Webhook(_) => NonZeroU32::MIN.saturating_add(3),
+        };
+        // It groups by itself, and forgets an alert that it does not hear of.
+        let (group_by, repeat_interval) = match service {
+            Service::Alertmanager(_) => (GroupBy::All, minute()),
+            _ => (GroupBy::default(), four_hours()),
         };
         Ok(Self {
             service,
-            group_by: manifest
-                .group_by
-                .map_or_else(GroupBy::default, GroupBy::from),
+            group_by: manifest.group_by.map_or(group_by, GroupBy::from),
             group_wait: manifest.group_wait,
             group_interval: manifest.group_interval,
-            repeat_interval: manifest.repeat_interval,
+            repeat_interval: manifest.repeat_interval.unwrap_or(repeat_interval),
             send_resolved: manifest.send_resolved,
             limit: manifest.limit,
             max_in_flight: manifest.max_in_flight.unwrap_or(at_once),

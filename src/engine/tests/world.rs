@@ -84,6 +84,7 @@ pub fn policy() -> Policy {
         max_in_flight: 1,
         give_up_after: SignedDuration::from_hours(24),
         heartbeat: None,
+        keeps_pace: false,
         route: None,
         times: crate::notify::Times::default(),
     }
@@ -282,7 +283,13 @@ impl World {
             }
             effects = Vec::new();
             for (id, outcome) in outcomes {
-                effects.extend(self.engine.step(self.now, Input::Delivered { id, outcome }));
+                effects.extend(self.engine.step(
+                    self.now,
+                    Input::Delivered {
+                        id,
+                        delivery: outcome.into(),
+                    },
+                ));
             }
             if !effects.is_empty() {
                 effects.extend(self.engine.step(self.now, Input::Tick));

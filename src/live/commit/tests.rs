@@ -102,6 +102,7 @@ fn deliver(id: &str) -> Effect {
     Effect::Deliver(Attempt {
         notification: Arc::new(notification),
         number: 1,
+        posted: None,
     })
 }
 

@@ -1,4 +1,4 @@
-//! Slack's incoming webhooks: plain-text answers, Block Kit's limits, one message a second a channel.
+//! Slack's incoming webhooks and Web API: their answers, Block Kit's limits, one message a second a channel.
 //!
 //! Written from Slack's documentation: "Sending messages using incoming webhooks" (answers), "Block Kit
 //! reference" (limits), "Rate limits" (pace). Block types and elements that Bellwether has no use for are
@@ -8,12 +8,15 @@ use std::collections::HashMap;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Answer, Receiver, Request, Service, characters};
 
 mod blocks;
 mod picture;
+mod web_api;
+
+pub use web_api::{Picture, Post};
 
 /// A stand-in for Slack. The last part of a webhook's path is its channel.
 pub type Slack = Receiver<Workspace>;
@@ -31,6 +34,20 @@ pub struct Message {
     pub blocks: Vec<Value>,
     /// The whole payload.
     pub payload: Value,
+    pub kind: Kind,
+}
+
+/// How a message came to its channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// By an incoming webhook.
+    Webhook,
+    /// By a bot.
+    Post,
+    /// By a bot, in the place of an earlier one.
+    Change,
+    /// Below another message.
+    Reply,
 }
 
 impl fmt::Display for Message {
@@ -45,6 +62,7 @@ pub struct Workspace {
     pace: Option<Duration>,
     last: HashMap<String, Instant>,
     closed: HashMap<String, Closed>,
+    board: web_api::Board,
 }
 
 /// Why a webhook takes nothing any more, for ever.
@@ -87,6 +105,9 @@ impl Service for Workspace {
     type Message = Message;
 
     fn take(&mut self, request: &Request) -> Result<(Message, Answer), (Answer, String)> {
+        if request.path.starts_with("/api/") {
+            return self.call(request);
+        }
         let taken = self.accept(request);
         taken
             .map(|message| (message, Answer::text(200, "ok")))
@@ -118,10 +139,37 @@ impl Service for Workspace {
 }
 
 impl Workspace {
+    /// A call of the Web API.
+    fn call(&mut self, request: &Request) -> Result<(Message, Answer), (Answer, String)> {
+        let mut board = std::mem::take(&mut self.board);
+        let done = board.call(request, |channel| self.may_write(channel, request.arrived));
+        self.board = board;
+        match done {
+            Ok(done) => {
+                if let Some(channel) = done.wrote_to {
+                    self.last.insert(channel, request.arrived);
+                }
+                Ok((done.message, done.answer))
+            }
+            Err(Refused(status, word, why)) => {
+                let limited = status == 429;
+                let word = if limited { "ratelimited" } else { word };
+                let answer = Answer::json(status, &json!({"ok": false, "error": word}));
+                let wait = self.pace.unwrap_or_default();
+                Err(if limited {
+                    (answer.retry_after(wait), why)
+                } else {
+                    (answer, why)
+                })
+            }
+        }
+    }
+
     fn accept(&mut self, request: &Request) -> Result<Message, Refused> {
         let channel = self.channel(request)?;
         let message = message(channel, &request.body)?;
-        self.keep_pace(channel, request.arrived)?;
+        self.may_write(channel, request.arrived)?;
+        self.last.insert(channel.to_owned(), request.arrived);
         Ok(message)
     }
 
@@ -159,7 +207,7 @@ impl Workspace {
         }
     }
 
-    fn keep_pace(&mut self, channel: &str, now: Instant) -> Result<(), Refused> {
+    fn may_write(&self, channel: &str, now: Instant) -> Result<(), Refused> {
         let Some(each) = self.pace else { return Ok(()) };
         let too_early = self
             .last
@@ -172,15 +220,19 @@ impl Workspace {
                 format!("more than one message to {channel} in {each:?}"),
             ));
         }
-        self.last.insert(channel.to_owned(), now);
         Ok(())
     }
 }
 
 fn message(channel: &str, body: &[u8]) -> Result<Message, Refused> {
     let invalid = |why: String| Refused(400, "invalid_payload", why);
-    let payload: Value =
-        serde_json::from_slice(body).map_err(|error| invalid(error.to_string()))?;
+    let payload = serde_json::from_slice(body).map_err(|error| invalid(error.to_string()))?;
+    checked(channel, payload)
+}
+
+/// A message that shows something and keeps the limits.
+fn checked(channel: &str, payload: Value) -> Result<Message, Refused> {
+    let invalid = |why: String| Refused(400, "invalid_payload", why);
     if !payload.is_object() {
         return Err(invalid("not a JSON object".to_owned()));
     }
@@ -223,6 +275,7 @@ fn message(channel: &str, body: &[u8]) -> Result<Message, Refused> {
         text: text.to_owned(),
         blocks: blocks.to_vec(),
         payload,
+        kind: Kind::Webhook,
     })
 }
 
@@ -238,7 +291,6 @@ fn list(field: &Value) -> Result<&[Value], String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     fn post(workspace: &mut Workspace, channel: &str, body: &str, arrived: Instant) -> Answer {
         let request = Request {

@@ -45,7 +45,7 @@ fn a_secret_in_the_document_is_refused_and_not_shown() {
     6 |   webhook:
       |   ^^^^^^^
       |
-      = help: exactly one of `slack`, `pagerduty`, `webhook`
+      = help: exactly one of `slack`, `pagerduty`, `alertmanager`, `webhook`
 
     error: `url` has a password in it
      --> rules.yaml:7:10
@@ -111,5 +111,48 @@ fn a_receiver_that_cannot_work_is_refused() {
     rules.yaml:8:34: `per`: 1 has no unit (write `1s`, `1m` or `1h`)
     rules.yaml:9:16: `maxInFlight` takes a whole number, at least 1, not -1
     ");
-    insta::assert_snapshot!(messages(&receiver("  sendResolved: false\n")), @"rules.yaml:4:1: the receiver names no service (exactly one of `slack`, `pagerduty`, `webhook`)");
+    insta::assert_snapshot!(messages(&receiver("  sendResolved: false\n")), @"rules.yaml:4:1: the receiver names no service (exactly one of `slack`, `pagerduty`, `alertmanager`, `webhook`)");
+}
+
+#[test]
+fn a_slack_receiver_has_one_way_to_its_channel() {
+    insta::assert_snapshot!(messages(&receiver("  slack: {channel: general}\n")), @"rules.yaml:5:3: `slack` says not how Slack is reached (`webhookUrl` or `botToken`)");
+    insta::assert_snapshot!(messages(&receiver("  slack: {botToken: {env: A}}\n")), @"rules.yaml:5:11: a bot needs a channel (`channel: C0123456789` (or its name), with the bot as a member)");
+    let both = "  slack: {botToken: {env: A}, webhookUrl: {env: B}, channel: general}\n";
+    insta::assert_snapshot!(messages(&receiver(both)), @"rules.yaml:5:31: `webhookUrl` and `botToken` are two ways to one channel (remove one: only with a bot's token messages are changed in place)");
+    let text = "  slack:
+    botToken: xoxb-hunter2
+    channel: general
+    baseUrl: slack.com
+    mentions: {critical: [here, '@anna'], fatal: [here]}
+    buttons: [{text: Silence, url: 'https://bells.example'}, {text: x}]
+";
+    let report = refused(&receiver(text));
+    assert!(!report.contains("hunter2"));
+    insta::assert_snapshot!(messages(&receiver(text)), @"
+    rules.yaml:6:15: `botToken` is a secret and cannot stand in the document (say where the secret is kept: `{env: NAME}`, `{file: PATH}` or `{secretKeyRef: {name: NAME, key: KEY}}`)
+    rules.yaml:8:14: `baseUrl` is no address (write `https://…`)
+    rules.yaml:9:33: `critical`: `@anna` is nobody who can be mentioned; write `here`, `channel`, or the ID of a member (`U…`) or a user group (`S…`), which Slack shows in the profile
+    rules.yaml:9:43: unknown key `fatal` in `mentions` (known here: `critical`, `warning`, `info`)
+    rules.yaml:10:62: `buttons` lacks `url`
+    ");
+}
+
+#[test]
+fn an_alertmanager_takes_alerts_as_they_are() {
+    let text = "  alertmanager: {url: 'http://u:hunter2@am:9093', basic: {username: a, password: {env: A}}, bearerToken: {env: B}}
+  groupBy: [alertname]
+  limit: {notifications: 1, per: 1m}
+  sendResolved: false
+  template: a.json.hbs
+";
+    assert!(!refused(&receiver(text)).contains("hunter2"));
+    insta::assert_snapshot!(messages(&receiver(text)), @"
+    rules.yaml:5:23: `url` has a password in it (use `basic`, or keep the whole address elsewhere: `url: {env: NAME}`)
+    rules.yaml:5:51: `basic` and `bearerToken` both want the `Authorization` header
+    rules.yaml:6:3: `groupBy` is not for an Alertmanager (it groups and limits by itself, and takes alerts as they are; leave it out)
+    rules.yaml:7:3: `limit` is not for an Alertmanager (it groups and limits by itself, and takes alerts as they are; leave it out)
+    rules.yaml:8:3: `sendResolved` is not for an Alertmanager (it groups and limits by itself, and takes alerts as they are; leave it out)
+    rules.yaml:9:3: `template` is not for an Alertmanager (it groups and limits by itself, and takes alerts as they are; leave it out)
+    ");
 }

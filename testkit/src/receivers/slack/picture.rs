@@ -4,10 +4,15 @@ use std::fmt::{self, Formatter};
 
 use serde_json::Value;
 
-use super::Message;
+use super::{Kind, Message};
 
 pub(super) fn draw(message: &Message, f: &mut Formatter<'_>) -> fmt::Result {
-    writeln!(f, "┌─ Slack #{}", message.channel)?;
+    let how = match message.kind {
+        Kind::Webhook | Kind::Post => "",
+        Kind::Change => " (changed)",
+        Kind::Reply => " (in the thread)",
+    };
+    writeln!(f, "┌─ Slack #{}{how}", message.channel)?;
     let mut lines = Vec::new();
     if message.blocks.is_empty() {
         lines.extend(shown(&message.text));
@@ -140,6 +145,7 @@ mod tests {
             text: "fallback".to_owned(),
             blocks: blocks.as_array().unwrap().clone(),
             payload: json!({}),
+            kind: Kind::Webhook,
         };
         insta::assert_snapshot!(message, @"
         ┌─ Slack #alerts
@@ -162,6 +168,7 @@ mod tests {
             text: "2 > 1 & <b".to_owned(),
             blocks: vec![],
             payload: json!({}),
+            kind: Kind::Webhook,
         };
         insta::assert_snapshot!(message, @"
         ┌─ Slack #alerts
