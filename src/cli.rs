@@ -13,6 +13,8 @@ pub mod failure;
 pub mod ledger;
 pub mod outbox;
 pub mod rbac;
+pub mod record;
+pub mod replay;
 pub mod run;
 pub mod schema;
 pub mod send;
@@ -67,6 +69,8 @@ enum Command {
     Eval(eval::Eval),
     Explain(explain::Explain),
     Send(send::Send),
+    Record(record::Record),
+    Replay(replay::Replay),
     Ledger(ledger::LedgerArgs),
     Outbox(outbox::OutboxArgs),
     Silence(silence::SilenceArgs),
@@ -187,6 +191,8 @@ pub fn main() -> ExitCode {
         Command::Explain(arguments) => blocking(explain::run(&arguments)),
         Command::Rbac(arguments) => blocking(rbac::run(&arguments)),
         Command::Send(arguments) => blocking(send::run(&arguments)),
+        Command::Record(arguments) => blocking(record::run(&arguments)),
+        Command::Replay(arguments) => replay::run(&arguments),
         Command::Ledger(arguments) => ledger::run(&arguments),
         Command::Outbox(arguments) => outbox::run(&arguments),
         Command::Silence(arguments) => silence::run(&arguments),

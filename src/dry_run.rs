@@ -17,6 +17,7 @@ use jiff::Timestamp;
 
 use crate::alert::{Alert, Nature, State};
 use crate::cel::Json;
+use crate::decision::Decision;
 use crate::engine::{Effect, Engine, Input};
 use crate::journal::{Key, Record};
 use crate::names::{Fingerprint, NotificationId, ReceiverName, Uid};
@@ -52,6 +53,8 @@ pub struct DryRun<'a> {
     /// Pending alerts that ended before they fired, and were not taken yet.
     pub withdrawn: Vec<Arc<Alert>>,
     pub totals: Totals,
+    /// What was decided and not taken yet, if somebody wants to know.
+    pub decisions: Option<Vec<Decision>>,
     /// What would have been written down, if somebody wants to restart.
     journal: Option<BTreeMap<Key, Record>>,
     /// What receivers answer that do not say yes.
@@ -73,6 +76,7 @@ impl<'a> DryRun<'a> {
             sent: Vec::new(),
             withdrawn: Vec::new(),
             totals: Totals::default(),
+            decisions: None,
             journal: None,
             answers: BTreeMap::new(),
             cluster: cluster.into(),
@@ -291,7 +295,11 @@ impl<'a> DryRun<'a> {
                     self.sent.push(told);
                 }
             }
-            Effect::Decided(_) => {}
+            Effect::Decided(decision) => {
+                if let Some(decisions) = &mut self.decisions {
+                    decisions.push(decision);
+                }
+            }
         }
     }
 

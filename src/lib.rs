@@ -42,8 +42,12 @@ pub mod render;
 pub mod deliver;
 // From the user's files to all of the above, compiled and fitting together.
 pub mod setup;
+// What a cluster said, in a file, whole and redacted.
+pub mod recording;
 // The engine on manifests, a recorded watch or a snapshot, sending nothing.
 pub mod dry_run;
+// The engine on a recording: what rules would have told of that time.
+pub mod replay;
 // The engine on a timeline of virtual time, with what must come of it.
 pub mod rule_test;
 // The shell around the engine: clock, streams, journal, deliveries, HTTP.

@@ -140,6 +140,7 @@ fn each_outside_dependency_has_one_owner() {
         ("handlebars::", &["render"]),
         ("serde_saphyr", &["config", "render"]),
         ("redb::", &["journal"]),
+        ("flate2::", &["recording"]),
         ("axum::", &["live"]),
         ("use ::cel::", &["cel"]),
     ];

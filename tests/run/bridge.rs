@@ -9,6 +9,33 @@ use std::time::{Duration, Instant};
 pub struct Command {
     inner: std::process::Command,
     folder: PathBuf,
+    secrets: Secrets,
+}
+
+/// The credentials that a program was given. They stand in nothing that it prints, logs or writes.
+#[derive(Clone, Default)]
+struct Secrets(Vec<String>);
+
+impl Secrets {
+    fn stand_nowhere_in(&self, what: &str, bytes: &[u8]) {
+        for secret in &self.0 {
+            let leaked = memchr::memmem::find(bytes, secret.as_bytes());
+            assert!(leaked.is_none(), "{what} holds the credential {secret}");
+        }
+    }
+
+    /// All files below a folder: logs, the state file, recordings.
+    fn stand_in_no_file_of(&self, folder: &Path) {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                self.stand_in_no_file_of(&path);
+            } else if path.is_file() {
+                let bytes = fs::read(&path).unwrap_or_default();
+                self.stand_nowhere_in(&path.display().to_string(), &bytes);
+            }
+        }
+    }
 }
 
 impl Command {
@@ -19,6 +46,7 @@ impl Command {
         Self {
             inner,
             folder: folder.to_owned(),
+            secrets: Secrets::default(),
         }
     }
 
@@ -50,6 +78,13 @@ impl Command {
 
     pub fn variable(&mut self, name: &str, value: &str) -> &mut Self {
         self.inner.env(name, value);
+        let is_secret = ["_URL", "_KEY", "_TOKEN"]
+            .iter()
+            .any(|end| name.ends_with(end));
+        // What is shorter may stand anywhere.
+        if is_secret && value.len() >= 16 {
+            self.secrets.0.push(value.to_owned());
+        }
         self
     }
 
@@ -69,6 +104,8 @@ impl Command {
             child: child.spawn().unwrap(),
             log,
             address: String::new(),
+            folder: self.folder.clone(),
+            secrets: self.secrets.clone(),
         };
         bridge.address = bridge.listening().await;
         bridge
@@ -78,12 +115,15 @@ impl Command {
     pub fn printed(&mut self) -> (Option<i32>, String) {
         let output = self.inner.output().unwrap();
         let text = [output.stdout, output.stderr].concat();
+        self.secrets.stand_nowhere_in("what it printed", &text);
         (output.status.code(), String::from_utf8(text).unwrap())
     }
 
     /// Runs it to its end: the exit code, and what it said, with the folder's path as `DIR`.
     pub fn refused(&mut self) -> (Option<i32>, String) {
         let output = self.inner.output().unwrap();
+        self.secrets
+            .stand_nowhere_in("what it said", &output.stderr);
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         let folder = self.folder.to_string_lossy();
         (
@@ -98,6 +138,8 @@ pub struct Bridge {
     child: Child,
     log: PathBuf,
     address: String,
+    folder: PathBuf,
+    secrets: Secrets,
 }
 
 impl Bridge {
@@ -209,6 +251,8 @@ impl Drop for Bridge {
         let _ = self.child.wait();
         if std::thread::panicking() {
             eprintln!("--- the bridge said:\n{}", self.log());
+            return;
         }
+        self.secrets.stand_in_no_file_of(&self.folder);
     }
 }

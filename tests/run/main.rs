@@ -20,6 +20,7 @@ mod faults;
 mod kinds;
 mod probes;
 mod rbac;
+mod record;
 mod refusals;
 mod related;
 mod reload;

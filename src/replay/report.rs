@@ -1,0 +1,185 @@
+//! A [`Report`] in words: the noisiest first, and what a week of it would be.
+
+use std::fmt::Write as _;
+
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use super::Report;
+use crate::dry_run::report::{aligned, counted};
+use crate::names::RuleName;
+
+/// How many objects are named.
+const NOISIEST: usize = 10;
+const WEEK: f64 = 7.0 * 24.0 * 3600.0;
+
+/// How often one set of rules told of something, and another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    pub rule: RuleName,
+    pub object: String,
+    pub before: u64,
+    pub after: u64,
+}
+
+impl Report {
+    /// How long the recording is.
+    #[must_use]
+    pub fn length(&self) -> SignedDuration {
+        self.ended.duration_since(self.began)
+    }
+
+    /// So many in the recording's time: how many a week. Nothing for a recording of no time.
+    #[must_use]
+    pub fn a_week(&self, count: u64) -> Option<u64> {
+        let seconds = self.length().as_secs_f64();
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "an estimate"
+        )]
+        let week = (count as f64 * WEEK / seconds).round() as u64;
+        (seconds >= 1.0).then_some(week)
+    }
+
+    /// What two sets of rules told of differently, the largest difference first.
+    #[must_use]
+    pub fn differences(&self, other: &Report) -> Vec<Difference> {
+        let keys = self.told.keys().chain(other.told.keys());
+        let keys: std::collections::BTreeSet<_> = keys.collect();
+        let count = |report: &Report, key| report.told.get(key).copied().unwrap_or(0);
+        let mut all: Vec<Difference> = keys
+            .into_iter()
+            .map(|key| Difference {
+                rule: key.0.clone(),
+                object: key.1.clone(),
+                before: count(self, key),
+                after: count(other, key),
+            })
+            .filter(|one| one.before != one.after)
+            .collect();
+        all.sort_by_key(|one| std::cmp::Reverse(one.before.abs_diff(one.after)));
+        all
+    }
+
+    /// For people.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        let mut rules: Vec<_> = self.rules.iter().collect();
+        rules.sort_by_key(|(_, of)| std::cmp::Reverse((of.messages, of.fired)));
+        let head = ["RULE", "FIRED", "RESOLVED", "UNKNOWN", "MESSAGES", "A WEEK"];
+        let rules = rules.into_iter().map(|(name, of)| {
+            let shadow = if of.shadow {
+                " (shadow: would have sent)"
+            } else {
+                ""
+            };
+            vec![
+                name.to_string(),
+                of.fired.to_string(),
+                of.resolved.to_string(),
+                of.unknown.to_string(),
+                format!("{}{shadow}", of.messages),
+                self.week(of.messages),
+            ]
+        });
+        text += &table(&head, rules);
+        let receivers = self.receivers.iter();
+        let receivers = receivers
+            .map(|(name, count)| vec![name.to_string(), count.to_string(), self.week(*count)]);
+        text += &table(&["RECEIVER", "MESSAGES", "A WEEK"], receivers);
+        let objects = self.noisiest().into_iter().take(NOISIEST);
+        let objects = objects.map(|(name, count)| vec![name.to_owned(), count.to_string()]);
+        text += &table(&["NOISIEST OBJECTS", "MESSAGES"], objects);
+        text
+    }
+
+    /// What a person reads at the end.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let mut text = format!(
+            "{} to {}: {}, {}; would have sent {}",
+            self.began,
+            self.ended,
+            counted(
+                usize::try_from(self.transitions).unwrap_or(usize::MAX),
+                "transition"
+            ),
+            counted(self.rules.len(), "rule"),
+            counted(
+                usize::try_from(self.messages).unwrap_or(usize::MAX),
+                "message"
+            ),
+        );
+        if let Some(week) = self.a_week(self.messages) {
+            let _ = write!(text, ", about {week} a week");
+        }
+        if let Some((object, count)) = self.noisiest().first() {
+            let _ = write!(text, "; {count} of them about {object}");
+        }
+        text
+    }
+
+    /// For scripts: one object.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        let rules = self.rules.iter().map(|(name, of)| {
+            json!({
+                "rule": name.as_str(), "fired": of.fired, "resolved": of.resolved, "unknown": of.unknown,
+                "messages": of.messages, "shadow": of.shadow, "aWeek": self.a_week(of.messages),
+            })
+        });
+        let receivers = self.receivers.iter().map(|(name, count)| {
+            json!({"receiver": name.as_str(), "messages": count, "aWeek": self.a_week(*count)})
+        });
+        let objects = self.noisiest().into_iter();
+        let objects = objects.map(|(name, count)| json!({"object": name, "messages": count}));
+        json!({
+            "began": self.began, "ended": self.ended, "transitions": self.transitions,
+            "messages": self.messages, "aWeek": self.a_week(self.messages), "cut": self.is_cut,
+            "rules": rules.collect::<Vec<_>>(), "receivers": receivers.collect::<Vec<_>>(),
+            "objects": objects.collect::<Vec<_>>(),
+        })
+    }
+
+    fn week(&self, count: u64) -> String {
+        self.a_week(count)
+            .map_or_else(|| "-".to_owned(), |week| week.to_string())
+    }
+
+    fn noisiest(&self) -> Vec<(&str, u64)> {
+        let objects = self.objects.iter();
+        let mut objects: Vec<_> = objects
+            .map(|(name, count)| (name.as_str(), *count))
+            .collect();
+        objects.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        objects
+    }
+}
+
+/// The differences as a table.
+#[must_use]
+pub fn differences(all: &[Difference]) -> String {
+    let rows = all.iter().map(|one| {
+        vec![
+            one.rule.to_string(),
+            one.object.clone(),
+            one.before.to_string(),
+            one.after.to_string(),
+        ]
+    });
+    table(&["RULE", "OBJECT", "MESSAGES", "AGAINST"], rows)
+}
+
+/// A table with a line before the next; nothing without rows.
+fn table(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
+    let rows: Vec<Vec<String>> = rows.collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    let head = head.iter().map(|&name| name.to_owned()).collect();
+    let all: Vec<_> = std::iter::once(head).chain(rows).collect();
+    aligned(&all) + "\n"
+}
