@@ -3,7 +3,8 @@
 //!
 //! 1. A transition that makes an alert fire and one that resolves it, with many alerts that fire,
 //!    routes, inhibitions and silences beside it (CPU of one thread, no network, no file).
-//! 2. A receiver that is dead for a day at 100 occurrences a second, in virtual time: memory, file.
+//! 2. A receiver that is dead at 100 occurrences a second, in virtual time: memory, file. For an hour;
+//!    with `BELLWETHER_BENCH_HOURS=24` for a day.
 //! 3. From a write to the API server to the webhook's arrival, at 100 transitions a second with 100
 //!    rules; and how many notifications a second leave a bridge that has many to deliver. Both on a
 //!    real API server and the real program, with every step on disk; left out where the pinned
@@ -51,7 +52,8 @@ fn main() {
             "{alerts:>8} alerts fire, {documents:>5} routes, inhibitions and silences: {each:>8.1} µs"
         );
     }
-    dead_for_a_day();
+    let hours = std::env::var("BELLWETHER_BENCH_HOURS");
+    dead_for(hours.ok().and_then(|hours| hours.parse().ok()).unwrap_or(1));
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
         match Cluster::start().await {
@@ -217,8 +219,8 @@ fn beside(alerts: usize, documents: usize) -> f64 {
     times[250].as_secs_f64() * 1e6
 }
 
-/// Memory and file after a day of 100 occurrences a second for a receiver that takes none.
-fn dead_for_a_day() {
+/// Memory and file after hours of 100 occurrences a second for a receiver that takes none.
+fn dead_for(hours: u64) {
     let text = document(
         "Rule",
         "created",
@@ -238,7 +240,7 @@ fn dead_for_a_day() {
     bench.say(Signal::ListEnded);
     let began = Instant::now();
     let (mut most, mut file) = (0, 0);
-    for second in 0..86_400_u64 {
+    for second in 0..hours * 3_600 {
         for n in 0..100 {
             let name = format!("db-{second}-{n}");
             let bytes = database(&name, "Running", second);
@@ -251,7 +253,7 @@ fn dead_for_a_day() {
             store.commit(&batch, store.epoch()).expect("it is written");
             most = most.max(resident());
         }
-        if second % 3_600 == 0 {
+        if second % 600 == 0 {
             let length = std::fs::metadata(folder.path().join("state")).map(|it| it.len());
             file = file.max(length.unwrap_or(0));
         }
@@ -261,8 +263,9 @@ fn dead_for_a_day() {
         .map(|it| it.notification.omitted + it.notification.alerts.len() as u64)
         .sum();
     println!(
-        "a receiver dead for a day, 100 occurrences a second: {told} of 8640000 wait, {} notifications; \
+        "a receiver dead for {hours} h, 100 occurrences a second: {told} of {} wait, {} notifications; \
          at most {} MB resident, a state file of {} MB ({:.0} s)",
+        hours * 360_000,
         bench.engine.outbox().waiting().count(),
         most / 1_000_000,
         file / 1_000_000,
