@@ -175,7 +175,7 @@ impl Reader<'_> {
         if !dns::is_subdomain(&name) {
             let diagnostic =
                 Diagnostic::error(format!("`{name}` is no name that Kubernetes takes"));
-            let help = "lower-case letters, digits, `-` and `.`, a letter or digit first and last";
+            let help = "lower-case letters, digits, `-` and `.`, a letter or digit first and last, at most 253";
             return self.refuse(&["metadata", "name"], diagnostic.help(help));
         }
         let metadata = self.document.root.get("metadata").map(Node::entries);

@@ -38,10 +38,27 @@ fn in_order(document: &Document, times: &Node, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// Rules whose alerts may reach nobody.
+/// Rules whose alerts may reach nobody. Many for one reason are one warning.
 pub(in crate::config) fn unreached(configuration: &Configuration) -> Vec<Diagnostic> {
     let rules = configuration.rules.iter();
-    rules.filter_map(|rule| of(rule, configuration)).collect()
+    let mut all: Vec<(Diagnostic, usize)> = Vec::new();
+    for found in rules.filter_map(|rule| of(rule, configuration)) {
+        match all
+            .iter_mut()
+            .find(|(known, _)| known.message == found.message)
+        {
+            Some((_, more)) => *more += 1,
+            None => all.push((found, 0)),
+        }
+    }
+    let told = all.into_iter().map(|(mut first, more)| {
+        if more > 0 {
+            let rules = if more == 1 { "rule" } else { "rules" };
+            first.message = format!("{} (as {more} more {rules})", first.message);
+        }
+        first
+    });
+    told.collect()
 }
 
 fn of(rule: &Rule, configuration: &Configuration) -> Option<Diagnostic> {

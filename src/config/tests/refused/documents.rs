@@ -50,7 +50,7 @@ fn the_wrong_kind_or_version_is_named() {
     rules.yaml:1:1: a document is a mapping with `apiVersion` and `kind`, not a list
     rules.yaml:3:1: unknown key `name` (it belongs under `metadata`: `metadata: {name: …}`)
     rules.yaml:4:1: unknown key `specs` (did you mean `spec`?)
-    rules.yaml:5:18: `X` is no name that Kubernetes takes (lower-case letters, digits, `-` and `.`, a letter or digit first and last)
+    rules.yaml:5:18: `X` is no name that Kubernetes takes (lower-case letters, digits, `-` and `.`, a letter or digit first and last, at most 253)
     ");
 }
 
