@@ -51,6 +51,10 @@ bench: ## What an evaluation (beside cel-go's, if Go is there) and a transition 
 oracle: ## Ask Kubernetes' own CEL libraries again what tests/oracle compares with (needs Go)
 	@hack/oracle.sh
 
+.PHONY: alertmanager-oracle
+alertmanager-oracle: ## Ask the real Alertmanager again what it tells whom in the recorded scenarios (needs Go)
+	@hack/alertmanager-oracle.sh
+
 .PHONY: deny
 deny: ## Licences, sources and duplicates of every dependency
 	$(CARGO) deny --all-features --locked check licenses bans sources
