@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Asks the real Alertmanager again what hack/alertmanager-oracle/testdata/scenarios.yaml comes to, and
-# says what changed.
+# what it makes of seeds, and says what changed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/alertmanager-oracle"
 

@@ -38,23 +38,31 @@ var write = flag.Bool("write", false, "write the answers instead of comparing wi
 
 const (
 	scenariosFile = "testdata/scenarios.yaml"
+	generatedFile = "testdata/generated.jsonl"
 	answersFile   = "testdata/answers.jsonl"
+	// How many scenarios are made of seeds.
+	generations = 240
 )
 
 // Scenario: times are seconds from its start, which is the bubble's: midnight UTC, 2000-01-01.
 type Scenario struct {
-	Name     string `yaml:"name"`
-	Config   any    `yaml:"config"`
-	Silences []struct {
-		Matchers    map[string]string `yaml:"matchers"`
-		From, Until int
-	} `yaml:"silences"`
-	Events []struct {
-		At      int                 `yaml:"at"`
-		Fire    []map[string]string `yaml:"fire"`
-		Resolve []map[string]string `yaml:"resolve"`
-	} `yaml:"events"`
-	Until int `yaml:"until"`
+	Name     string      `yaml:"name" json:"name"`
+	Config   any         `yaml:"config" json:"config"`
+	Silences []Silencing `yaml:"silences" json:"silences,omitempty"`
+	Events   []Event     `yaml:"events" json:"events"`
+	Until    int         `yaml:"until" json:"until"`
+}
+
+type Silencing struct {
+	Matchers map[string]string `yaml:"matchers" json:"matchers"`
+	From     int               `yaml:"from" json:"from"`
+	Until    int               `yaml:"until" json:"until"`
+}
+
+type Event struct {
+	At      int                 `yaml:"at" json:"at"`
+	Fire    []map[string]string `yaml:"fire" json:"fire,omitempty"`
+	Resolve []map[string]string `yaml:"resolve" json:"resolve,omitempty"`
 }
 
 // Told is one notification. Alerts are named by their label `name`.
@@ -232,6 +240,11 @@ func TestAnswers(t *testing.T) {
 	if err := yaml.Unmarshal(must[[]byte](t)(os.ReadFile(scenariosFile)), &scenarios); err != nil {
 		t.Fatal(err)
 	}
+	var made []byte
+	for _, scenario := range generated(generations) {
+		made = append(append(made, must[[]byte](t)(json.Marshal(scenario))...), '\n')
+		scenarios = append(scenarios, scenario)
+	}
 	var answers []byte
 	for _, scenario := range scenarios {
 		t.Run(scenario.Name, func(t *testing.T) {
@@ -245,8 +258,10 @@ func TestAnswers(t *testing.T) {
 		return
 	}
 	if *write {
-		if err := os.WriteFile(answersFile, answers, 0o644); err != nil {
-			t.Fatal(err)
+		for file, text := range map[string][]byte{answersFile: answers, generatedFile: made} {
+			if err := os.WriteFile(file, text, 0o644); err != nil {
+				t.Fatal(err)
+			}
 		}
 	} else if string(must[[]byte](t)(os.ReadFile(answersFile))) != string(answers) {
 		t.Fatal(answersFile + " is not what Alertmanager answers: run with -write")

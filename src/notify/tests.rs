@@ -1,5 +1,7 @@
 //! The life of a group, told as sentences.
 
+mod alertmanager;
+
 use insta::assert_snapshot;
 use jiff::SignedDuration;
 
