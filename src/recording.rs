@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::cel::{Json, PathSet};
+use crate::watch::object::with_identity;
 use crate::watch::{KubernetesEvent, Source};
 pub use redact::{Redaction, RedactionError};
 pub use write::Recorder;
@@ -99,7 +100,8 @@ pub struct Recording {
     part: Part,
     next: u32,
     first: PathBuf,
-    all: PathSet,
+    /// What is read of objects.
+    paths: PathSet,
     /// The last file ends in the middle of something.
     pub is_cut: bool,
 }
@@ -112,16 +114,18 @@ struct Part {
 }
 
 impl Recording {
+    /// Of objects only these paths are read, and what says which object it is.
+    ///
     /// # Errors
     /// The file is not there, or is no recording of a version that can be read.
-    pub fn open(path: &Path) -> Result<Self, RecordingError> {
+    pub fn open(path: &Path, paths: &PathSet) -> Result<Self, RecordingError> {
         let (part, header) = Part::open(path)?;
         Ok(Self {
             header,
             part,
             next: 1,
             first: path.to_owned(),
-            all: PathSet::all(),
+            paths: with_identity(paths),
             is_cut: false,
         })
     }
@@ -135,7 +139,7 @@ impl Recording {
         loop {
             text.clear();
             if self.part.read_line(&mut text)? {
-                let frame = frame(&text, &self.all);
+                let frame = frame(&text, &self.paths);
                 let wrong = |why| self.part.wrong(why);
                 return frame.map(Some).map_err(wrong);
             }
@@ -216,11 +220,11 @@ impl Part {
     }
 }
 
-fn frame(text: &str, all: &PathSet) -> Result<Frame, String> {
+fn frame(text: &str, paths: &PathSet) -> Result<Frame, String> {
     let line: Line<'_> = serde_json::from_str(text).map_err(|error| error.to_string())?;
     let object = || {
         let raw = line.object.ok_or("it has no object")?;
-        let object = all.decode(raw.get().as_bytes());
+        let object = paths.decode(raw.get().as_bytes());
         object.map_err(|error| error.to_string())
     };
     let source = || line.source.clone().ok_or("it has no source");

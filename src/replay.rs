@@ -7,9 +7,11 @@
 pub mod report;
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use jiff::Timestamp;
 
+use crate::cel::PathSet;
 use crate::decision::{Decision, Reason};
 use crate::dry_run::DryRun;
 use crate::dry_run::input::{Fact, What};
@@ -50,6 +52,26 @@ pub struct OfRule {
     /// How often it could not be evaluated.
     pub unknown: u64,
 }
+
+/// What rules read of recorded objects, selectors included.
+#[must_use]
+pub fn reads(loaded: &Loaded) -> PathSet {
+    let mut all = PathSet::none();
+    for watched in &loaded.rules.sources {
+        // Which fields a field selector names is its own business.
+        if watched.source.field_selector.is_some() {
+            return PathSet::all();
+        }
+        all = all.union(&watched.paths);
+        if watched.source.label_selector.is_some() {
+            all = all.union(&LABELS);
+        }
+    }
+    all
+}
+
+static LABELS: LazyLock<PathSet> =
+    LazyLock::new(|| PathSet::of(["metadata.labels"]).expect("a path, which a test reads"));
 
 /// Plays a recording. `heard` is told of each decision, and `progress` how far it is from time to
 /// time, in frames.

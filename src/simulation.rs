@@ -10,8 +10,10 @@
 
 mod bridge;
 mod cluster;
+mod death;
 mod judge;
 mod model;
+mod mutes;
 mod plan;
 mod receivers;
 mod setup;

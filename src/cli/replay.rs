@@ -94,7 +94,7 @@ pub fn run(arguments: &Replay) -> Result<(), Failure> {
 }
 
 fn played(file: &Path, loaded: &Loaded) -> Result<Report, Failure> {
-    let mut recording = Recording::open(file)?;
+    let mut recording = Recording::open(file, &replay::reads(loaded))?;
     let terminal = std::io::stderr().is_terminal();
     let mut progress = |frames| {
         if terminal {

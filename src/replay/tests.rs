@@ -89,7 +89,8 @@ fn hour(folder: &std::path::Path) -> std::path::PathBuf {
 }
 
 fn played(rules: &str, path: &std::path::Path) -> (Report, String) {
-    let mut recording = Recording::open(path).unwrap();
+    let loaded = loaded(rules);
+    let mut recording = Recording::open(path, &reads(&loaded)).unwrap();
     let mut heard = String::new();
     let mut hear = |decision: &Decision| {
         if matches!(decision.reason, Reason::Firing | Reason::Resolved(_)) {
@@ -107,7 +108,7 @@ fn played(rules: &str, path: &std::path::Path) -> (Report, String) {
             );
         }
     };
-    let report = replay(&loaded(rules), &mut recording, &mut hear, &mut |_| {}).unwrap();
+    let report = replay(&loaded, &mut recording, &mut hear, &mut |_| {}).unwrap();
     (report, heard)
 }
 

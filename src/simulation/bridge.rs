@@ -5,27 +5,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use super::cluster::{self, Cluster, Said};
+use super::death::Fuse;
 use super::model::Model;
 use super::plan::{SILENCED, STREAMS, Step, Stream};
 use super::receivers::Receiver;
-use super::setup::{RECEIVERS, SHUT_MINUTES, of_rule, setup};
-use crate::alert::{Alert, Nature, State};
+use super::setup::{RECEIVERS, setup};
+use crate::alert::Alert;
 use crate::cel::PathSet;
 use crate::decision::{Decision, Reason};
 use crate::engine::{Effect, Engine, Input, Setup};
 use crate::journal::{Key, Record};
 use crate::names::{Fingerprint, NotificationId, Uid};
-use crate::notify::{Notification, Silence, SilenceChange, later};
+use crate::notify::{Notification, SilenceChange, later};
 use crate::outbox::Outcome;
 use crate::watch::Signal;
-
-/// The process is about to be killed.
-#[derive(Clone, Copy)]
-pub(super) struct Fuse {
-    left: usize,
-    away: i64,
-    clock: i64,
-}
 
 pub struct Bridge {
     pub(super) setup: Setup,
@@ -142,58 +135,6 @@ impl Bridge {
         self.step(Input::Reloaded(self.setup.clone()));
     }
 
-    fn silence(&mut self, rule: &str, seconds: i64) {
-        self.silenced.insert(rule.to_owned());
-        let silence = Silence {
-            name: rule.into(),
-            namespace: None,
-            matchers: of_rule(rule),
-            condition: None,
-            starts_at: self.now,
-            ends_at: later(self.now, SignedDuration::from_secs(seconds)),
-            comment: "simulated".to_owned(),
-            created_by: None,
-        };
-        self.step(Input::SilencesChanged(vec![SilenceChange::Put(silence)]));
-    }
-
-    /// Whether the hours of a route are now, or begin or end so soon.
-    pub(super) fn is_shut(&self, margin: SignedDuration) -> bool {
-        let minutes = |at: Timestamp| at.as_second().rem_euclid(3600) / 60;
-        let at = [self.now, later(self.now, -margin), later(self.now, margin)];
-        at.iter().any(|at| minutes(*at) < i64::from(SHUT_MINUTES))
-    }
-
-    /// Nobody is told, in something that is written down now, of what is to be kept back.
-    fn is_kept_back(&self, alert: &Alert) -> Option<String> {
-        let rule = alert.rule.as_str();
-        let is_over = alert.nature == Nature::State && alert.state != State::Firing;
-        // That nothing can be seen is told whatever somebody silenced.
-        if is_over || alert.is_notice() {
-            return None;
-        }
-        let silence = self.journal.get(&Key::Silence(rule.into()));
-        if let Some(Record::Silence(silence)) = silence
-            && (silence.starts_at..silence.ends_at).contains(&self.now)
-        {
-            return Some(format!("{rule} is silenced until {}", silence.ends_at));
-        }
-        if self.routed && rule == "large" && self.is_shut(SignedDuration::ZERO) {
-            return Some(format!("{rule} is told outside of its hours"));
-        }
-        let explains = |record: &Record| match record {
-            Record::Alert(other) => {
-                other.rule.as_str() == "failed"
-                    && other.state == State::Firing
-                    && other.object.uid == alert.object.uid
-                    && other.fired_at.is_some_and(|at| at < self.now)
-            }
-            _ => false,
-        };
-        let explained = self.routed && rule == "short" && self.journal.values().any(explains);
-        explained.then(|| format!("{rule} is explained by failed"))
-    }
-
     fn flow(&mut self, stream: Stream, most: usize) {
         for _ in 0..most {
             let connection = &mut self.cluster.streams[stream as usize];
@@ -299,7 +240,7 @@ impl Bridge {
     }
 
     /// One input; then the answers that are there at once, and what they make due.
-    fn step(&mut self, input: Input) {
+    pub(super) fn step(&mut self, input: Input) {
         let deaths = self.deaths;
         let mut inputs = vec![input, Input::Tick];
         while !inputs.is_empty() {
@@ -462,53 +403,6 @@ impl Bridge {
             self.now = if next > self.now { next } else { soon };
             self.step(Input::Tick);
         }
-    }
-
-    /// The process dies here, and starts again with what was persisted.
-    fn kill(&mut self) {
-        let Some(fuse) = self.fuse.take() else { return };
-        self.told.push(format!("{} killed", self.now));
-        self.deaths += 1;
-        let waiting: Vec<&NotificationId> = self.journal.keys().filter_map(waiting).collect();
-        for receiver in &mut self.receivers {
-            let told = waiting.iter().filter(|id| receiver.has_heard(id));
-            let told: Vec<NotificationId> = told.map(|id| (*id).clone()).collect();
-            receiver.excused.extend(told);
-        }
-        for (receiver, name) in self.receivers.iter_mut().zip(RECEIVERS) {
-            let paused = self.journal.values().filter_map(|record| match record {
-                Record::Outbox(one) if one.notification.receiver.as_str() == name => {
-                    one.paused_until
-                }
-                _ => None,
-            });
-            receiver.killed(paused.max());
-        }
-        let fires = |fingerprint: &Fingerprint| {
-            let record = self.journal.get(&Key::Alert(*fingerprint));
-            matches!(record, Some(Record::Alert(alert)) if alert.state == State::Firing)
-        };
-        // The decision that says why may not have been told any more.
-        self.fired.retain(|fingerprint, _| fires(fingerprint));
-        let alerts = self.journal.values().filter_map(|record| match record {
-            Record::Alert(alert) => Some(&**alert),
-            _ => None,
-        });
-        self.model
-            .killed(alerts.filter(|alert| alert.nature == Nature::State));
-        self.answers.clear();
-        for connection in &mut self.cluster.streams {
-            *connection = cluster::Connection::default();
-        }
-        let away = SignedDuration::from_secs(fuse.away + fuse.clock);
-        self.now = self.now.checked_add(away).unwrap_or(self.now);
-        if fuse.clock != 0 {
-            self.receivers.iter_mut().for_each(Receiver::clock_was_set);
-        }
-        self.model.started(self.now);
-        let records = self.journal.clone().into_iter().collect();
-        self.engine = Engine::restore(self.now, self.setup.clone(), records);
-        self.list_all(fuse.away);
     }
 }
 
