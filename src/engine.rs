@@ -5,8 +5,9 @@
 //! [`Engine::next_wake`] is the only timer there is.
 //!
 //! `observe` takes what the streams say, `begin` says who may act on it, `join` finds what else it
-//! concerns, `decide` brings transitions to rules and verdicts to alerts, `turn` is what time does,
-//! `restore` is how it begins again after a crash, `reload` how it goes on with other rules.
+//! concerns, `decide` brings transitions to rules and verdicts to alerts (`occur` those of rules that
+//! are `on` something), `well` remembers what objects were like when they were well, `turn` is what
+//! time does, `restore` is how it begins again after a crash, `reload` how it goes on with other rules.
 
 mod begin;
 pub mod blind;
@@ -15,6 +16,8 @@ pub mod effect;
 pub mod explain;
 mod join;
 pub mod observe;
+mod occur;
+mod pass;
 mod refresh;
 mod reload;
 pub mod restore;
@@ -23,6 +26,7 @@ pub mod stream;
 pub mod turn;
 pub mod unknown;
 pub mod wakes;
+mod well;
 
 #[cfg(test)]
 mod tests;
@@ -37,7 +41,7 @@ use crate::evaluate::RuleSet;
 use crate::names::{Fingerprint, NotificationId, ReceiverName, RuleName, SourceKey, Uid};
 use crate::notify::{Notify, Pipeline, Policy, SilenceChange};
 use crate::outbox::{Delivery, Outbox, OutboxChange};
-use crate::transition::Events;
+use crate::transition::{Events, LastWell};
 use crate::watch::{KubernetesEvent, Signalled};
 
 pub use effect::{Effect, Effects};
@@ -108,6 +112,9 @@ pub struct Engine {
     alerts: Alerts,
     /// The last verdict of the `on` rules that fire when they become true.
     levels: HashMap<(usize, Uid), bool>,
+    /// The `spec` with which rules whose templates read `changes` last found objects well, where it
+    /// is not known to be the present one.
+    last_well: HashMap<(usize, Uid), LastWell>,
     /// Answers that rules share while they look at one object; kept for its memory only.
     memo: crate::cel::Memo,
     unknowns: Unknowns,

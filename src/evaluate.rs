@@ -6,6 +6,7 @@
 //! expression that does is a [`Verdict::Unknown`].
 
 pub mod blank;
+pub mod changes;
 pub mod compile;
 pub mod joins;
 pub mod moment;
@@ -13,6 +14,7 @@ pub mod portrait;
 pub mod relation;
 pub mod ruleset;
 mod types;
+mod writers;
 
 use std::sync::Arc;
 
@@ -97,6 +99,9 @@ pub struct Rule {
     pub watches: PathSet,
     /// What is kept of the object for it: `watches` and what labels and templates read.
     pub keeps: PathSet,
+    /// The paths whose change makes the engine look at it: an occurrence fires only for what its
+    /// condition reads, a state also shows its templates what is new.
+    pub concerns: PathSet,
     /// Whether any part of it reads `event` or `events`.
     pub reads_events: bool,
     /// The lists of `related` that it reads, or whose Events.
@@ -139,6 +144,8 @@ pub struct View {
     /// Of each object of the lists of `related`: without `related.` in front.
     pub related: Vec<(Arc<str>, PathSet)>,
     pub variables: Vec<(Arc<str>, Program)>,
+    /// Whether they read [`changes`].
+    pub changes: bool,
 }
 
 impl Rule {
@@ -173,6 +180,7 @@ impl View {
             && self.old_object == other.old_object
             && self.event == other.event
             && self.events == other.events
+            && self.changes == other.changes
             && names(self) == names(other)
     }
 }

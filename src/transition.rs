@@ -4,6 +4,7 @@
 //! and knows nothing of alerts.
 
 pub mod events;
+mod last_well;
 pub mod objects;
 pub mod ownership;
 mod packed;
@@ -18,6 +19,7 @@ use crate::names::{ObjectRef, Uid};
 use crate::watch::KubernetesEvent;
 
 pub use events::{EventSeen, Events};
+pub use last_well::LastWell;
 pub use objects::{Indexes, Level, ObjectSeen, Objects};
 
 /// What caused an evaluation; `change` in expressions.

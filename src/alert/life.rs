@@ -15,6 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Alert, Alerts, Ending, Nature, Resolution, State};
 use crate::decision::{About, Reason};
 use crate::engine::Effects;
+use crate::evaluate::changes::Base;
 use crate::evaluate::{Moment, Rule, Verdict};
 use crate::names::{Fingerprint, Labels, ObjectRef, SourceKey};
 use crate::planted::{self, Bug};
@@ -26,6 +27,8 @@ pub struct Subject<'a> {
     pub source: &'a SourceKey,
     pub cluster: &'a Arc<str>,
     pub moment: &'a Moment<'a>,
+    /// What its `changes` are counted from.
+    pub base: Base<'a>,
 }
 
 impl Alerts {
@@ -107,16 +110,11 @@ impl Alerts {
         match alert.state {
             State::Pending if now >= later(alert.active_since, rule.hold) => {
                 let mut alert = Alert::clone(alert);
-                if let Some(Subject {
-                    object,
-                    cluster,
-                    moment,
-                    ..
-                }) = subject
-                {
+                if let Some(subject) = subject {
+                    let moment = subject.moment;
                     let key = alert.dedup_key.as_ref();
-                    (alert.labels, _) = rule.labels(moment, object, cluster, key);
-                    alert.view = Arc::new(rule.view_at(moment));
+                    (alert.labels, _) = rule.labels(moment, subject.object, subject.cluster, key);
+                    alert.view = Arc::new(rule.view_at(moment, subject.object, subject.base));
                     alert.owners = moment.owners.to_vec();
                 }
                 Some(self.fire(rule, now, &mut alert, effects))
@@ -253,7 +251,7 @@ impl Alerts {
             (next.labels, _) = rule.labels(subject.moment, subject.object, cluster, key);
         }
         if next.state == State::Firing {
-            next.view = Arc::new(rule.view_at(subject.moment));
+            next.view = Arc::new(rule.view_at(subject.moment, subject.object, subject.base));
             next.texts = rule.texts.clone();
         }
         if next == **alert {
@@ -389,7 +387,7 @@ fn draw(
         shadow: rule.shadow,
         routed: rule.routed,
         texts: rule.texts.clone(),
-        view: Arc::new(rule.view_at(moment)),
+        view: Arc::new(rule.view_at(moment, subject.object, subject.base)),
     }
 }
 

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use super::decide::Pass;
 use super::join::Reader;
+use super::pass::Pass;
 use super::refresh::is_same_version;
 use super::stream::{Health, Waiting};
 use super::{Effects, Engine};

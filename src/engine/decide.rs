@@ -5,68 +5,46 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::pass::Pass;
 use super::wakes::Wake;
+use super::well::base;
 use super::{Effects, Engine};
 use crate::alert::{Alert, Ending, Subject};
-use crate::cel::{Json, Program};
-use crate::config::{OnDelete, OnStartup};
+use crate::cel::Program;
+use crate::config::OnDelete;
 use crate::decision::{About, Reason};
 use crate::evaluate::moment::Surroundings;
-use crate::evaluate::{Moment, Occasion, Rule, Sight, Trigger, Verdict};
+use crate::evaluate::{Moment, Rule, Sight, Trigger, Verdict};
 use crate::names::{ObjectRef, SourceKey, Uid};
-use crate::transition::{ChangeKind, Transition, object_ref};
-
-/// On what occasion rules look at an object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pass {
-    /// The first look since the start: every state is evaluated, changed or not.
-    first: bool,
-    /// Nothing was known before: what is there is where `on` rules start from.
-    baseline: bool,
-}
-
-impl Pass {
-    /// As it happens.
-    pub(super) fn live() -> Self {
-        Self {
-            first: false,
-            baseline: false,
-        }
-    }
-
-    /// The first look since all that a rule reads was listed.
-    pub(super) fn first(baseline: bool) -> Self {
-        Self {
-            first: true,
-            baseline,
-        }
-    }
-}
+use crate::transition::{ChangeKind, LastWell, Transition, object_ref};
 
 /// One rule looking at one transition.
-struct Look<'a> {
-    stream: usize,
-    number: usize,
-    rule: &'a Rule,
-    transition: &'a Transition,
-    moment: &'a Moment<'a>,
+pub(super) struct Look<'a> {
+    pub(super) stream: usize,
+    pub(super) number: usize,
+    pub(super) rule: &'a Rule,
+    pub(super) transition: &'a Transition,
+    pub(super) moment: &'a Moment<'a>,
     /// When the first of the moment's Events is no longer seen.
-    expires: Option<Timestamp>,
-    object: &'a ObjectRef,
-    source: &'a SourceKey,
-    cluster: &'a Arc<str>,
-    pass: Pass,
+    pub(super) expires: Option<Timestamp>,
+    pub(super) object: &'a ObjectRef,
+    pub(super) source: &'a SourceKey,
+    pub(super) cluster: &'a Arc<str>,
+    pub(super) pass: Pass,
     /// The stored state before has all that the rule reads.
-    comparable: bool,
+    pub(super) comparable: bool,
+    /// Where the object's `spec` may not be the one with which the rule last found it well.
+    pub(super) last_well: Option<LastWell>,
 }
 
-impl<'a> Look<'a> {
-    fn subject(&self) -> Subject<'a> {
+impl Look<'_> {
+    pub(super) fn subject(&self) -> Subject<'_> {
         Subject {
             object: self.object,
             source: self.source,
             cluster: self.cluster,
             moment: self.moment,
+            base: base(self.rule, self.transition, self.last_well.as_ref()),
         }
     }
 
@@ -132,7 +110,7 @@ impl Engine {
             return;
         };
         let transition = Transition::seen(wake.uid, Some(object.clone()), object);
-        let pass = Pass::first(false);
+        let pass = Pass::again();
         self.look(wake.stream, &[position], &transition, pass, effects);
     }
 
@@ -179,10 +157,11 @@ impl Engine {
         let mut memo = std::mem::take(&mut self.memo);
         let mut sight = Sight::new(&moment, &mut memo);
         for &number in numbers {
+            let rule = &*rules.rules[number];
             let look = Look {
                 stream,
                 number,
-                rule: &rules.rules[number],
+                rule,
                 transition,
                 moment: &moment,
                 expires: around.expires,
@@ -190,7 +169,8 @@ impl Engine {
                 source: &rules.sources[stream].key,
                 cluster: &cluster,
                 pass,
-                comparable: !pass.first || self.is_comparable(stream, &rules.rules[number]),
+                comparable: !pass.first || self.is_comparable(stream, rule),
+                last_well: self.note_spec((stream, number), rule, transition, pass),
             };
             match &look.rule.trigger {
                 Trigger::State { when, .. } => self.state(&look, when, &mut sight, effects),
@@ -245,6 +225,12 @@ impl Engine {
             return;
         }
         let verdict = self.judge(look, when, sight, effects);
+        self.note_well(
+            look.stream,
+            (look.number, look.transition.uid),
+            look.pass,
+            &verdict,
+        );
         let told = self
             .alerts
             .judge(look.rule, &look.subject(), &verdict, effects);
@@ -254,7 +240,7 @@ impl Engine {
     }
 
     /// Evaluates a condition: counts the verdict, says what is unknown, sets the next look.
-    fn judge<'a>(
+    pub(super) fn judge<'a>(
         &mut self,
         look: &Look<'a>,
         condition: &'a Program,
@@ -279,7 +265,7 @@ impl Engine {
     }
 
     /// The object of a state is deleted, or left the selection.
-    fn object_gone(&mut self, look: &Look<'_>, effects: &mut Effects) {
+    pub(super) fn object_gone(&mut self, look: &Look<'_>, effects: &mut Effects) {
         let left = look.transition.left_selection;
         let ending = if left {
             Ending::LeftSelection
@@ -303,105 +289,6 @@ impl Engine {
         }
     }
 
-    fn occurrence<'a>(
-        &mut self,
-        look: &Look<'a>,
-        on: &'a Program,
-        occasion: Occasion,
-        sight: &mut Sight<'a, '_>,
-        effects: &mut Effects,
-    ) {
-        let happened = match occasion {
-            Occasion::Becoming { reads_events } => {
-                self.becomes(look, on, reads_events, sight, effects)
-            }
-            _ => applies(look, occasion) && self.judge(look, on, sight, effects) == Verdict::True,
-        };
-        if !happened {
-            return;
-        }
-        let (occurrence, count) = match &look.transition.event {
-            Some(event) if occasion == Occasion::Event => (event.uid.to_string(), event.count),
-            _ => (self.version(look.transition), 1),
-        };
-        let subject = look.subject();
-        let told = self
-            .alerts
-            .occur(look.rule, &subject, &occurrence, count, effects);
-        if let Some(alert) = told {
-            self.tell(&alert, effects);
-        }
-    }
-
-    /// An `on` rule that is no function of a change fires when it becomes true.
-    fn becomes<'a>(
-        &mut self,
-        look: &Look<'a>,
-        on: &'a Program,
-        reads_events: bool,
-        sight: &mut Sight<'a, '_>,
-        effects: &mut Effects,
-    ) -> bool {
-        match look.transition.change {
-            ChangeKind::Deleted => return false,
-            ChangeKind::Event if !reads_events => return false,
-            _ => {}
-        }
-        let is = match self.judge(look, on, sight, effects) {
-            Verdict::True => true,
-            Verdict::False => false,
-            Verdict::Unknown(_) => return false,
-        };
-        let key = (look.number, look.transition.uid);
-        let was = self.levels.insert(key, is);
-        // An object that was known before the rule was: its first verdict is where it starts.
-        let starts = was.is_none()
-            && look.pass.first
-            && (look.pass.baseline || look.transition.old.is_some());
-        let happened =
-            is && was != Some(true) && !(starts && look.rule.on_startup == OnStartup::Baseline);
-        if happened {
-            // Told and not remembered would be told again.
-            self.write_object(look.stream, look.transition.uid, effects);
-        } else if was != Some(is) {
-            self.write_later(look.stream, look.transition.uid);
-        }
-        happened
-    }
-
-    /// Is what happened over?
-    fn until<'a>(
-        &mut self,
-        look: &Look<'a>,
-        until: &'a Program,
-        sight: &mut Sight<'a, '_>,
-        effects: &mut Effects,
-    ) {
-        let active = self.alerts.active(look.transition.uid, &look.rule.name);
-        let Some(alert) = active.cloned() else {
-            return;
-        };
-        if look.transition.change == ChangeKind::Deleted {
-            self.object_gone(look, effects);
-        } else if self.judge(look, until, sight, effects) == Verdict::True
-            && let Some(alert) = self.alerts.end(self.now, &alert, Ending::Cleared, effects)
-        {
-            self.tell(&alert, effects);
-        }
-    }
-
-    /// What tells one occurrence about an object from the next: its version; where something else than
-    /// the object changed, or time did, also the moment.
-    fn version(&self, transition: &Transition) -> String {
-        let Transition { object, old, .. } = transition;
-        let version = object.at(&["metadata", "resourceVersion"]);
-        let version = version.and_then(Json::as_str).unwrap_or_default();
-        match old {
-            Some(old) if Arc::ptr_eq(old, object) => format!("{version}@{}", self.now),
-            _ => version.to_owned(),
-        }
-    }
-
     /// Passes an alert on to those who have to be told.
     pub(super) fn tell(&mut self, alert: &Arc<Alert>, effects: &mut Effects) {
         self.notify.alert(self.now, alert, effects);
@@ -411,31 +298,7 @@ impl Engine {
     fn forget(&mut self, stream: usize, rule: usize, uid: Uid) {
         self.wakes.set(Wake { stream, rule, uid }, None);
         self.levels.remove(&(rule, uid));
+        self.last_well.remove(&(rule, uid));
         self.unknowns.known((rule, uid));
-    }
-}
-
-/// Whether an `on` expression is to be evaluated for a transition. "Not applicable" is not unknown.
-fn applies(look: &Look<'_>, occasion: Occasion) -> bool {
-    let Transition { change, old, .. } = look.transition;
-    match occasion {
-        Occasion::Event => *change == ChangeKind::Event,
-        Occasion::Transition {
-            reads_old,
-            reads_change,
-        } => match (change, old) {
-            (ChangeKind::Event, _) => false,
-            (_, None) if reads_old => false,
-            (ChangeKind::Modified, Some(_)) if !look.comparable => false,
-            (ChangeKind::Added, _) => {
-                !look.pass.baseline || look.rule.on_startup == OnStartup::Fire
-            }
-            (ChangeKind::Deleted, _) => reads_change && !look.transition.left_selection,
-            (ChangeKind::Modified, None) => false,
-            (ChangeKind::Modified, Some(old)) => {
-                look.rule.watches.changed(old, &look.transition.object)
-            }
-        },
-        Occasion::Becoming { .. } => true,
     }
 }

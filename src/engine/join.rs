@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::decide::Pass;
+use super::pass::Pass;
 use super::{Effects, Engine};
 use crate::cel::{Json, Map};
 use crate::evaluate::moment::{Surroundings, in_language};

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::decide::Pass;
 use super::join::{Looks, Reader};
+use super::pass::Pass;
 use super::stream::{EventStream, Gone, Waiting};
 use super::{Effects, Engine};
 use crate::cel::Json;

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::decide::Pass;
+use super::pass::Pass;
 use super::{Effects, Engine};
 use crate::cel::Json;
 use crate::transition::Transition;
@@ -68,6 +68,7 @@ impl Engine {
             let Some(object) = object.filter(|_| !behind) else {
                 continue;
             };
+            self.know_nothing_of(at, &positions, uid);
             let transition = Transition::seen(uid, Some(object.clone()), object);
             let before = effects.len();
             let pass = Pass::first(false);

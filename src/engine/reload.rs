@@ -140,6 +140,14 @@ impl Engine {
         self.levels = levels
             .filter_map(|((rule, uid), level)| Some(((moves.remembered(rule)?, uid), level)))
             .collect();
+        let last_well = std::mem::take(&mut self.last_well).into_iter();
+        let reads = |rule: &usize| self.rules.rules[*rule].view.changes;
+        self.last_well = last_well
+            .filter_map(|((rule, uid), known)| {
+                let rule = moves.rules[rule].filter(reads)?;
+                Some(((rule, uid), known))
+            })
+            .collect();
         let rules = self.rules.rules.len();
         self.counts.renumber(rules, &|rule| moves.rules[rule]);
     }

@@ -52,6 +52,7 @@ impl Engine {
             late_events: VecDeque::new(),
             alerts: Alerts::restore(alerts),
             levels: HashMap::new(),
+            last_well: HashMap::new(),
             memo: crate::cel::Memo::default(),
             unknowns: super::unknown::Unknowns::default(),
             wakes: super::wakes::Wakes::default(),
@@ -105,12 +106,23 @@ impl Engine {
                 self.unfinished.remove(key);
                 continue;
             };
+            let number = |rule: &RuleName| {
+                let number = self.numbers.get(rule);
+                let number = number.or_else(|| self.numbers.get(*renamed.get(rule)?));
+                number.map(|number| (*number, &self.rules.rules[*number]))
+            };
             for (rule, level) in seen.levels {
-                let number = self.numbers.get(&rule);
-                let number = number.or_else(|| self.numbers.get(*renamed.get(&rule)?));
-                let asked = |number: &&usize| self.rules.rules[**number].question == level.question;
-                if let Some(&number) = number.filter(asked) {
+                if let Some((number, rule)) = number(&rule)
+                    && rule.question == level.question
+                {
                     self.levels.insert((number, *uid), level.is);
+                }
+            }
+            for (rule, known) in seen.last_well {
+                if let Some((number, rule)) = number(&rule)
+                    && rule.view.changes
+                {
+                    self.last_well.insert((number, *uid), known);
                 }
             }
             self.streams[at].objects.apply(*uid, &seen.object);

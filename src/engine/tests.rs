@@ -1,6 +1,7 @@
 //! The engine in virtual time: a world with a clock, a cluster, receivers and a journal that
 //! keeps exactly what was persisted.
 
+mod changes;
 mod joins;
 mod lists;
 mod occurrences;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::restore::kinds;
+use super::well::base;
 use super::{COALESCE, Effects, Engine};
 use crate::alert::{Alert, State, Subject};
 use crate::decision::{About, Reason};
@@ -57,14 +58,16 @@ impl Engine {
         effects: &mut Effects,
     ) -> Option<Arc<Alert>> {
         let seen = self.seen_now(number, alert);
-        let moment = seen
-            .as_ref()
-            .map(|(transition, around)| Moment::of(self.now, transition, around));
+        let seen = seen.as_ref();
+        let moment = seen.map(|(transition, around)| Moment::of(self.now, transition, around));
         let cluster = self.cluster.clone();
-        let subject = moment.as_ref().map(|moment| Subject {
+        let last_well = self.last_well.get(&(number, alert.object.uid));
+        let subject = moment.as_ref().zip(seen);
+        let subject = subject.map(|(moment, (transition, _))| Subject {
             object: &alert.object,
             source: &alert.source,
             cluster: &cluster,
+            base: base(rule, transition, last_well),
             moment,
         });
         let (now, subject) = (self.now, subject.as_ref());
@@ -167,8 +170,12 @@ impl Engine {
         let key = Key::Object(self.rules.sources[stream].key.clone(), uid);
         match self.streams[stream].objects.get(uid) {
             Some(object) => {
-                let levels = self.levels_of(stream, uid);
-                effects.put(key, Record::Object(ObjectSeen { object, levels }));
+                let seen = ObjectSeen {
+                    object,
+                    levels: self.levels_of(stream, uid),
+                    last_well: self.last_well_of(stream, uid),
+                };
+                effects.put(key, Record::Object(seen));
             }
             None => effects.remove(key),
         }

@@ -1,21 +1,21 @@
 //! From the documents to the [`RuleSet`]: every expression compiled, every mistake collected.
 
+mod document;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
 
-use jiff::SignedDuration;
-
+use super::changes;
 use super::moment::{SHARED, SHARED_BY_ALL};
 use super::relation::name_of;
 use super::types::of_names;
-use super::{Occasion, Reads, Relation, Rule, RuleSet, Texts, Trigger, View};
-use crate::cel::{Env, Json, Kind, PathSet, Problem, Program, Terms, Type, Types};
+use super::{Occasion, Reads, Relation, Rule, RuleSet, Trigger, View};
+use crate::cel::{Env, Kind, PathSet, Problem, Program, Terms, Type, Types};
 use crate::config::{self, Configuration, Text};
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::names::{Fingerprint, ReceiverName, RuleName};
-use crate::watch::Source;
+use crate::names::{ReceiverName, RuleName};
+use document::{formerly, literals, params, question, signed, sources, texts};
 
 /// What the templates for a rule read: its own and those of its receivers. `render` knows.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +27,7 @@ pub struct ViewReads {
     /// Of `related`: the names of lists, and below them what is read of the lists.
     pub related: PathSet,
     pub variables: BTreeSet<String>,
+    pub changes: bool,
 }
 
 /// What became of the documents.
@@ -89,29 +90,6 @@ pub fn compile(
         types,
         mismatches,
     }
-}
-
-/// What a rule watches: one stream a namespace. A tenant's rule sees its own namespace only.
-fn sources(document: &config::Rule) -> Vec<Source> {
-    let watch = &document.spec.watch;
-    let namespaces: Vec<Option<Arc<str>>> = match &document.namespace {
-        Some(own) => vec![Some(own.as_str().into())],
-        None if watch.namespaces.is_empty() => vec![None],
-        None => watch
-            .namespaces
-            .iter()
-            .map(|name| Some(name.as_str().into()))
-            .collect(),
-    };
-    namespaces
-        .into_iter()
-        .map(|namespace| Source {
-            namespace,
-            label_selector: watch.label_selector.as_deref().map(Into::into),
-            field_selector: watch.field_selector.as_deref().map(Into::into),
-            ..Source::of(watch.api_version.as_str(), watch.kind.as_str())
-        })
-        .collect()
 }
 
 /// One rule on its way.
@@ -177,10 +155,19 @@ impl<'a> Compiler<'a> {
         let shown = view.variables.iter().map(|(_, program)| program);
         let others = label_expressions.iter().map(|(_, program)| program);
         let others: Vec<&Program> = others.chain(&dedup_key).chain(shown).collect();
-        let keeps = watches
+        let told = watches
             .union(&object_paths(others.iter().copied()))
             .union(&view.object)
             .union(&view.old_object);
+        let (mut keeps, mut concerns) = match &trigger {
+            Trigger::Occurrence { until: None, .. } => (told, watches.clone()),
+            _ => (told.clone(), told),
+        };
+        if view.changes {
+            keeps = keeps.union(&changes::READS);
+            // Whoever writes anything changes what is known of the writers: that is no news.
+            concerns = concerns.union(&changes::SPEC);
+        }
         let reads_events = view.event
             || view.events
             || conditions
@@ -215,6 +202,7 @@ impl<'a> Compiler<'a> {
             view,
             watches,
             keeps,
+            concerns,
             reads_events,
             relations,
             namespace,
@@ -328,6 +316,7 @@ impl<'a> Compiler<'a> {
                 .filter(|(name, _)| reads.variables.contains(&**name))
                 .cloned()
                 .collect(),
+            changes: reads.changes,
         }
     }
 }
@@ -404,70 +393,4 @@ fn position(source: &str, name: &str) -> Range<usize> {
         Some(at) => at..at + name.len(),
         None => 0..source.len(),
     }
-}
-
-fn literals(spec: &config::RuleSpec) -> Vec<(Arc<str>, Arc<str>)> {
-    let labels = spec.labels.iter();
-    labels
-        .map(|(name, value)| (name.as_str().into(), value.as_str().into()))
-        .collect()
-}
-
-fn params(spec: &config::RuleSpec) -> Json {
-    let params = spec.params.iter();
-    Json::Map(
-        params
-            .map(|(name, value)| (Arc::from(name.as_str()), Json::from(value.clone())))
-            .collect(),
-    )
-}
-
-/// The conditions, and all that they name.
-fn question(spec: &config::RuleSpec) -> Fingerprint {
-    let params = serde_json::to_string(&spec.params).unwrap_or_default();
-    let related = spec.related.iter().flat_map(|it| {
-        let via = it.via.iter().map(String::as_str);
-        [it.name.as_str(), &it.api_version, &it.kind]
-            .into_iter()
-            .chain(via)
-    });
-    let variables = spec.variables.iter();
-    let variables = variables.flat_map(|it| [it.name.as_str(), &it.expression.text]);
-    let conditions = [
-        ("when", &spec.when),
-        ("on", &spec.on),
-        ("until", &spec.until),
-    ];
-    let conditions = conditions.into_iter();
-    let conditions = conditions.filter_map(|(key, text)| Some([key, &text.as_ref()?.text]));
-    let parts: Vec<&str> = std::iter::once(params.as_str())
-        .chain(related)
-        .chain(variables)
-        .chain(conditions.flatten())
-        .collect();
-    Fingerprint::of(&parts)
-}
-
-fn texts(spec: &config::RuleSpec) -> Texts {
-    let text = |text: &Option<Text>| text.as_ref().map(|text| text.text.as_str().into());
-    Texts {
-        summary: text(&spec.summary),
-        description: text(&spec.description),
-        runbook: spec.runbook.as_deref().map(Into::into),
-    }
-}
-
-/// The names that the rule had, in the namespace that it has.
-fn formerly(document: &config::Rule) -> Vec<RuleName> {
-    let names = document.spec.formerly.iter();
-    names
-        .map(|name| match &document.namespace {
-            Some(namespace) => RuleName::from(format!("{namespace}/{name}")),
-            None => RuleName::from(name.as_str()),
-        })
-        .collect()
-}
-
-fn signed(duration: Duration) -> SignedDuration {
-    SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
 }

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::changes::{Base, changes};
 use super::moment::in_words;
 use super::{Moment, Rule};
 use crate::cel::{Budget, Json, Map, Program};
@@ -62,7 +63,7 @@ impl Rule {
 
     /// What the templates may read of this moment.
     #[must_use]
-    pub fn view_at(&self, moment: &Moment<'_>) -> Json {
+    pub fn view_at(&self, moment: &Moment<'_>, object: &ObjectRef, base: Base<'_>) -> Json {
         let mut view: Vec<(Arc<str>, Json)> = Vec::new();
         let mut put = |name: &str, json: Json| view.push((name.into(), json));
         put("object", self.view.object.project(moment.object));
@@ -91,6 +92,9 @@ impl Rule {
                 Some((name.clone(), self.value(program, moment).ok()?))
             });
             put("variables", Json::Map(Map::new(computed.collect())));
+        }
+        if self.view.changes {
+            put("changes", changes(moment.object, object, base));
         }
         if self
             .params

@@ -81,7 +81,7 @@ impl RuleSet {
     fn watch(&mut self, key: SourceKey, source: Source, numbers: Vec<usize>) {
         let rules = || numbers.iter().map(|number| &*self.rules[*number]);
         let paths = rules().fold(PathSet::none(), |all, rule| all.union(&rule.keeps));
-        let concerned: Vec<&PathSet> = rules().map(Rule::concern).collect();
+        let concerned: Vec<&PathSet> = rules().map(|rule| &rule.concerns).collect();
         if !numbers.is_empty() {
             self.kinds.insert(source.kind.clone());
         }
@@ -159,17 +159,8 @@ impl RuleSet {
 }
 
 impl Rule {
-    /// The paths whose change makes the engine look at this rule: an occurrence fires only for
-    /// what its condition reads, a state also shows its templates what is new.
-    fn concern(&self) -> &PathSet {
-        if self.resolves() {
-            &self.keeps
-        } else {
-            &self.watches
-        }
-    }
-
-    /// The same of objects that are joined with its own.
+    /// The paths whose change makes the engine look at this rule, of objects that are joined with
+    /// its own.
     #[must_use]
     pub fn concern_of<'r>(&self, reads: &'r Reads) -> &'r PathSet {
         if self.resolves() {

@@ -279,6 +279,7 @@ fn object(value: Json) -> Record {
     Record::Object(ObjectSeen {
         object: Arc::new(value),
         levels: BTreeMap::new(),
+        last_well: BTreeMap::new(),
     })
 }
 

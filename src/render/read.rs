@@ -42,7 +42,7 @@ impl Read {
     }
 
     /// What is read of an alert's view, by its roots, which expressions see too: `object`,
-    /// `oldObject`, `event`, `events`, `related`, `variables`, `params`. A whole alert
+    /// `oldObject`, `event`, `events`, `related`, `variables`, `params`, `changes`. A whole alert
     /// (`{{json alerts}}`) reads all of it.
     #[must_use]
     pub fn of_view(&self) -> Vec<(&str, PathSet)> {

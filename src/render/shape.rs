@@ -26,6 +26,7 @@ pub(super) const VIEW: &[&str] = &[
     "related",
     "variables",
     "params",
+    "changes",
 ];
 
 macro_rules! fields {
@@ -39,9 +40,29 @@ macro_rules! fields {
             ("related", Shape::Open),
             ("variables", Shape::Open),
             ("params", Shape::Open),
+            ("changes", CHANGES),
         ])
     };
 }
+
+/// What `evaluate/changes.rs` makes.
+const CHANGES: Shape = Shape::Fields(&[
+    ("known", Shape::Leaf),
+    (
+        "fields",
+        Shape::List(&Shape::Fields(&[
+            ("path", Shape::Leaf),
+            ("from", Shape::Open),
+            ("to", Shape::Open),
+            ("by", Shape::Leaf),
+            ("at", Shape::Leaf),
+        ])),
+    ),
+    ("omitted", Shape::Leaf),
+    ("by", Shape::List(&Shape::Leaf)),
+    ("patch", Shape::Open),
+    ("command", Shape::Leaf),
+]);
 
 const RULE: Shape = Shape::Fields(&[("name", Shape::Leaf), ("severity", Shape::Leaf)]);
 

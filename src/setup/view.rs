@@ -102,5 +102,6 @@ pub(super) fn reads<'t>(rule: &Rule, templates: impl Iterator<Item = &'t Templat
         events: view.contains_key("events"),
         related: view.remove("related").unwrap_or_default(),
         variables,
+        changes: view.contains_key("changes"),
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::last_well::LastWell;
 use super::ownership::{Dependants, owners};
 use super::packed::Packed;
 use super::words::Words;
@@ -19,6 +20,9 @@ pub struct ObjectSeen {
     /// The last verdicts of the `on` rules that fire when they become true.
     #[serde(default)]
     pub levels: BTreeMap<RuleName, Level>,
+    /// For rules whose templates read `changes`: what is not known to be good of its `spec`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub last_well: BTreeMap<RuleName, LastWell>,
 }
 
 /// The last verdict of a rule about an object.

@@ -311,7 +311,18 @@ spec: {engine: postgres, version: '17.2', storageGB: 100, replicas: 3}
         .await
         .unwrap();
     let texts = heard(&world, 1, "orders was changed past the deployment").await;
-    assert!(texts[0].contains("kubectl-edit"), "{}", texts[0]);
+    let what = "spec.replicas: 3 → 1, by kubectl-edit";
+    assert!(texts[0].contains(what), "{}", texts[0]);
+    let command = format!(
+        "kubectl -n {} patch DatabaseInstance.v1.stable.example.com orders --type merge -p '",
+        world.namespace
+    );
+    let patch = texts[0].split(&command).nth(1).expect("what to type");
+    let patch = patch.split('\'').next().expect("a quoted text");
+    let patch: Value = serde_json::from_str(patch).expect("a JSON patch");
+    let put_back = deployer.patch(&database, patch).await.unwrap();
+    let good = json!({"engine": "postgres", "version": "17.2", "storageGB": 120, "replicas": 3});
+    assert_eq!(put_back.data["spec"], good);
 }
 
 #[tokio::test]

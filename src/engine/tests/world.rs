@@ -39,7 +39,7 @@ pub struct World {
     versions: BTreeMap<Uid, u64>,
 }
 
-/// A rule about databases with this trigger.
+/// A rule about databases with this trigger. One with a description reads `changes` in it.
 pub fn rule(name: &str, spec: &str) -> String {
     let spec = spec.trim().replace('\n', "\n  ");
     format!(
@@ -56,8 +56,9 @@ pub fn setup(rules: &str) -> Setup {
     let configuration = Configuration::from_sources(&[source], &LoadOptions::default())
         .unwrap_or_else(|problems| panic!("{problems:?}"));
     let receivers = |_: &config::Rule| vec![ReceiverName::from(RECEIVER)];
-    let view = |_: &config::Rule| ViewReads {
+    let view = |rule: &config::Rule| ViewReads {
         object: PathSet::of(["status.phase"]).expect("the path is well-formed"),
+        changes: rule.spec.description.is_some(),
         ..ViewReads::default()
     };
     let rules = compile(&configuration, &receivers, &view, &|_, _| Type::Dyn)

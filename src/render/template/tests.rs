@@ -122,7 +122,7 @@ fn a_template_that_fails_says_where_and_why() {
 #[test]
 fn what_cannot_work_is_refused_with_its_place() {
     // Expressions see it; it is not kept for messages.
-    insta::assert_snapshot!(problems("{{change}}"), @r#"1:1: there is no "change""#);
+    insta::assert_snapshot!(problems("{{change}}"), @r#"1:1: there is no "change" (did you mean "changes"?)"#);
     insta::assert_snapshot!(problems("a\n {{objct.spec}} {{alert.sumary}}"), @r#"
     2:2: there is no "objct" (did you mean "object"?)
     2:17: there is no "sumary" in alert (did you mean "summary"?)
