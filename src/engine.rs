@@ -23,6 +23,7 @@ mod reload;
 pub mod restore;
 pub mod status;
 pub mod stream;
+mod tenants;
 pub mod turn;
 pub mod unknown;
 pub mod wakes;
@@ -118,6 +119,7 @@ pub struct Engine {
     /// Answers that rules share while they look at one object; kept for its memory only.
     memo: crate::cel::Memo,
     unknowns: Unknowns,
+    tenants: tenants::Tenants,
     wakes: Wakes,
     /// What would have acted on streams that may not be believed.
     stalled: BTreeSet<Fingerprint>,

@@ -73,6 +73,8 @@ pub struct Texts {
 #[derive(Debug)]
 pub struct Rule {
     pub name: RuleName,
+    /// Whose rule it is: the namespace of its document; absent for a cluster-wide rule.
+    pub tenant: Option<Arc<str>>,
     /// The document that it was compiled from: an edited rule is told from the same one by it.
     pub written: RuleSpec,
     /// What it asks: the same in every version of the rule that has the same verdicts.

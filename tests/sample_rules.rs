@@ -112,6 +112,7 @@ fn verdict(name: &str, object: &Value, old: Option<&Value>, event: Option<&Value
         namespace: None,
         owners: &[],
         late: false,
+        spent: &std::cell::Cell::new(0),
     };
     let mut memo = Memo::default();
     Sight::new(&moment, &mut memo)
@@ -273,6 +274,7 @@ fn a_pod_that_crashes_again_and_again_is_told_with_what_was_said_of_it() {
             namespace: None,
             owners: &[],
             late: false,
+            spent: &std::cell::Cell::new(0),
         };
         let mut memo = Memo::default();
         let judged = Sight::new(&moment, &mut memo).judge(rule, when).verdict;

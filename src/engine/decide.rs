@@ -14,7 +14,7 @@ use crate::cel::Program;
 use crate::config::OnDelete;
 use crate::decision::{About, Reason};
 use crate::evaluate::moment::Surroundings;
-use crate::evaluate::{Moment, Rule, Sight, Trigger, Verdict};
+use crate::evaluate::{Judgement, Moment, Rule, Sight, Trigger, Verdict};
 use crate::names::{ObjectRef, SourceKey, Uid};
 use crate::transition::{ChangeKind, LastWell, Transition, object_ref};
 
@@ -185,6 +185,10 @@ impl Engine {
                     }
                 }
             }
+            let spent = around.spent.take();
+            if let Some(tenant) = &rule.tenant {
+                self.tenants.charge(tenant, spent, self.now);
+            }
         }
         self.memo = memo;
     }
@@ -247,7 +251,10 @@ impl Engine {
         sight: &mut Sight<'a, '_>,
         effects: &mut Effects,
     ) -> Verdict {
-        let judged = sight.judge(look.rule, condition);
+        let judged = match self.may_look(look.rule) {
+            Ok(()) => sight.judge(look.rule, condition),
+            Err(wait) => wait,
+        };
         self.counts.verdict(look.number, &judged.verdict);
         let expires = look.expires.filter(|_| look.rule.reads_events);
         let next = judged.next.into_iter().chain(expires).min();
@@ -262,6 +269,21 @@ impl Engine {
             Verdict::True | Verdict::False => self.unknowns.known(key),
         }
         judged.verdict
+    }
+
+    /// Whether a rule may evaluate anything now: one of a tenant that has used up what it has is
+    /// looked at again when it may.
+    fn may_look(&mut self, rule: &Rule) -> Result<(), Judgement> {
+        let Some(tenant) = &rule.tenant else {
+            return Ok(());
+        };
+        let may = self.tenants.may_look(tenant, self.now);
+        may.map_err(|again| Judgement {
+            verdict: Verdict::Unknown(format!(
+                "the expressions of namespace {tenant} take too much time: they wait"
+            )),
+            next: Some(again),
+        })
     }
 
     /// The object of a state is deleted, or left the selection.

@@ -64,6 +64,7 @@ impl Engine {
             related,
             namespace: self.namespace_object(joins.namespaces, object),
             owners: self.owners_if_asked(object),
+            ..Surroundings::default()
         }
     }
 

@@ -55,6 +55,7 @@ impl Engine {
             last_well: HashMap::new(),
             memo: crate::cel::Memo::default(),
             unknowns: super::unknown::Unknowns::default(),
+            tenants: super::tenants::Tenants::default(),
             wakes: super::wakes::Wakes::default(),
             stalled: BTreeSet::new(),
             stalled_wakes: Vec::new(),

@@ -12,5 +12,6 @@ mod reloads;
 mod reloads_of_joins;
 mod restarts;
 mod states;
+mod tenants;
 mod time;
 mod world;

@@ -70,8 +70,14 @@ impl Engine {
             base: base(rule, transition, last_well),
             moment,
         });
-        let (now, subject) = (self.now, subject.as_ref());
-        self.alerts.elapsed(rule, now, alert, subject, effects)
+        let now = self.now;
+        let told = self
+            .alerts
+            .elapsed(rule, now, alert, subject.as_ref(), effects);
+        if let (Some(tenant), Some((_, around))) = (&rule.tenant, seen) {
+            self.tenants.charge(tenant, around.spent.take(), now);
+        }
+        told
     }
 
     /// An alert's object, to which nothing happens, and what its rule sees around it.

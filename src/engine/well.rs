@@ -42,14 +42,10 @@ impl Engine {
         let after = match (transition.change, old) {
             (ChangeKind::Deleted, _) => return before.cloned(),
             (_, Some(old)) => {
-                let spec = |object: &'_ Arc<Json>| object.get("spec").cloned().unwrap_or_default();
-                let [was, is] = [spec(old), spec(&transition.object)];
-                LastWell::after(
-                    before.cloned(),
-                    [&was, &is],
-                    self.is_well(key, rule),
-                    self.now,
-                )
+                let specs = [old, &transition.object];
+                let specs = specs.map(|object| object.get("spec").unwrap_or(&NONE));
+                let is_well = self.is_well(key, rule);
+                LastWell::after(before.cloned(), specs, is_well, self.now)
             }
             (_, None) => Some(before.cloned().unwrap_or(LastWell {
                 // One that is new has to prove that it is well with what it has.

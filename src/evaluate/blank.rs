@@ -1,5 +1,7 @@
 //! What rules make of an object that nobody has written a status for yet.
 
+use std::cell::Cell;
+
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -35,6 +37,7 @@ pub fn is_true_of_blank(rule: &Rule, watch: &Watch, now: Timestamp) -> bool {
         namespace: Some(&namespace),
         owners: &[],
         late: false,
+        spent: &Cell::new(0),
     };
     let mut memo = Memo::default();
     Sight::new(&moment, &mut memo).judge(rule, when).verdict == Verdict::True

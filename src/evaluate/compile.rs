@@ -183,6 +183,7 @@ impl<'a> Compiler<'a> {
         let namespace = Reads::of_namespace([&conditions, &others]);
         Some(Rule {
             name: self.document.name.clone(),
+            tenant: self.document.namespace.as_deref().map(Into::into),
             written: spec.clone(),
             question: question(spec),
             hold: signed(self.document.held_for()),

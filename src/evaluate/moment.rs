@@ -1,5 +1,6 @@
 //! [`Moment`]: what an expression sees; [`Sight`]: the evaluation of rules' conditions in it.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -26,6 +27,8 @@ pub struct Moment<'a> {
     /// Who owns it, if an inhibition asks for it.
     pub owners: &'a [Uid],
     pub late: bool,
+    /// Counts the steps of all evaluations.
+    pub spent: &'a Cell<u64>,
 }
 
 /// What is around an object: the JSON that a transition's [`Moment`] borrows.
@@ -39,6 +42,8 @@ pub struct Surroundings {
     pub namespace: Option<Json>,
     /// Who owns it, directly or through others, if an inhibition asks for it.
     pub owners: Vec<Uid>,
+    /// The steps that evaluations here took, and nobody was charged with yet.
+    pub spent: Cell<u64>,
 }
 
 impl<'a> Moment<'a> {
@@ -55,7 +60,18 @@ impl<'a> Moment<'a> {
             namespace: around.namespace.as_ref(),
             owners: &around.owners,
             late: transition.late,
+            spent: &around.spent,
         }
+    }
+
+    /// Gives an evaluation its budget, and counts what it took of it.
+    pub(super) fn budgeted<T>(&self, evaluate: impl FnOnce(&mut Budget) -> T) -> T {
+        let mut budget = Budget::default();
+        let most = budget.steps;
+        let answer = evaluate(&mut budget);
+        let spent = self.spent.get() + most.saturating_sub(budget.steps);
+        self.spent.set(spent);
+        answer
     }
 
     /// What every rule sees of it; `params` are the rule's own.
@@ -128,9 +144,9 @@ impl<'a, 'm> Sight<'a, 'm> {
     #[must_use]
     pub fn judge(&mut self, rule: &'a Rule, condition: &'a Program) -> Judgement {
         self.bindings.rebind("params", &rule.params);
-        let mut budget = Budget::default();
-        let Evaluation { result, next } =
-            condition.evaluate_with(&self.bindings, self.memo, &mut budget);
+        let Evaluation { result, next } = self
+            .moment
+            .budgeted(|budget| condition.evaluate_with(&self.bindings, self.memo, budget));
         let verdict = match result {
             Ok(value) => match value.as_bool() {
                 Some(true) => Verdict::True,

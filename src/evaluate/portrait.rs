@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::changes::{Base, changes};
 use super::moment::in_words;
 use super::{Moment, Rule};
-use crate::cel::{Budget, Json, Map, Program};
+use crate::cel::{Json, Map, Program};
 use crate::names::{Labels, ObjectRef};
 
 /// What could not be computed: the part of the rule, and why.
@@ -108,7 +108,7 @@ impl Rule {
 
     fn value(&self, program: &Program, moment: &Moment<'_>) -> Result<Json, Complaint> {
         let bindings = moment.bindings_of(self);
-        let evaluation = program.evaluate(&bindings, &mut Budget::default());
+        let evaluation = moment.budgeted(|budget| program.evaluate(&bindings, budget));
         match evaluation.result {
             Ok(value) => Ok(value.to_json()),
             Err(error) => Err(in_words(program, &error)),

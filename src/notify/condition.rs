@@ -3,6 +3,10 @@
 use crate::alert::Alert;
 use crate::cel::{Bindings, Budget, Env, Json, Kind, Map, PathSet, Problem, Program};
 
+/// What it may cost, in steps of evaluation: about a tenth of a millisecond, because an alert may
+/// meet a thousand of them.
+const STEPS: u64 = 10_000;
+
 /// A condition on an alert, in CEL over `labels` and `object`.
 #[derive(Clone, Debug)]
 pub struct Condition(Program);
@@ -35,7 +39,11 @@ impl Condition {
         let bindings = Bindings::new()
             .json("labels", &labels)
             .json("object", object);
-        match self.0.evaluate(&bindings, &mut Budget::default()).result {
+        let mut budget = Budget {
+            steps: STEPS,
+            ..Budget::default()
+        };
+        match self.0.evaluate(&bindings, &mut budget).result {
             Ok(value) => value
                 .as_bool()
                 .ok_or_else(|| format!("it is a {}, not a bool", value.type_name())),
