@@ -4,6 +4,7 @@
 //! expands no template: what a template may read is frozen in [`Alert::view`].
 
 pub mod alerts;
+mod draw;
 pub mod life;
 
 use std::sync::Arc;

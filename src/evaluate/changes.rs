@@ -7,10 +7,10 @@
 //! is a JSON merge patch (RFC 7386).
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::sync::{Arc, LazyLock};
 
 use super::writers::{Writer, Writers};
+use crate::cel::paths::push_field;
 use crate::cel::{Json, Map, PathSet};
 use crate::names::ObjectRef;
 
@@ -165,22 +165,16 @@ fn compare<'a>(
     }
 }
 
-/// `spec.containers[0].image`, as `kubectl explain` and expressions write it.
+/// `spec.containers[0].image`, as expressions write it.
 fn path(steps: &[Step]) -> String {
     let mut text = "spec".to_owned();
     for step in steps {
-        // Writing to a String does not fail.
-        let _ = match step {
-            Step::Item(at) => write!(text, "[{at}]"),
-            Step::Field(name) if is_plain(name) => write!(text, ".{name}"),
-            Step::Field(name) => write!(text, "[{}]", Json::from(&**name)),
-        };
+        match step {
+            Step::Item(at) => text.extend(["[", &at.to_string(), "]"]),
+            Step::Field(name) => push_field(&mut text, name),
+        }
     }
     text
-}
-
-fn is_plain(name: &str) -> bool {
-    name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 /// The value; one that is long as the beginning of its text.

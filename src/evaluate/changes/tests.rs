@@ -107,7 +107,7 @@ fn names_that_are_no_words_are_quoted_in_paths_and_commands() {
     let good = json!({"labels": {"app.example/name": "it's"}});
     let present = json!({"labels": {"app.example/name": "x"}});
     let changes = between(good, present, json!([]));
-    assert_snapshot!(lines(&changes), @r#"spec.labels["app.example/name"]: "it's" → "x" by unknown"#);
+    assert_snapshot!(lines(&changes), @r#"spec.labels['app.example/name']: "it's" → "x" by unknown"#);
     assert_snapshot!(changes["command"].as_str().unwrap(), @r#"kubectl -n prod patch DatabaseInstance.v1.stable.example.com orders --type merge -p '{"spec":{"labels":{"app.example/name":"it'\''s"}}}'"#);
 }
 
