@@ -409,6 +409,13 @@ impl World {
         text
     }
 
+    /// What the alerts that were sent said of `changes`.
+    pub fn changes(&self) -> Vec<String> {
+        let alerts = self.sent.iter().flat_map(|(_, sent)| &sent.alerts);
+        let changes = alerts.filter_map(|alert| alert.view.get("changes"));
+        changes.map(ToString::to_string).collect()
+    }
+
     /// The reasons of the decisions about alerts, in order.
     pub fn reasons(&self) -> Vec<String> {
         let about_alerts = self.decisions.iter().filter(|decision| {
