@@ -84,7 +84,7 @@ pub fn replay(
     heard: &mut dyn FnMut(&Decision),
     progress: &mut dyn FnMut(u64),
 ) -> Result<Report, RecordingError> {
-    let began = recording.header.began;
+    let began = recording.header().began;
     let mut player = Player {
         run: DryRun::new(loaded, "recorded", began),
         listed: Some(Vec::new()),
@@ -114,7 +114,7 @@ pub fn replay(
     }
     player.end();
     player.count(heard);
-    player.report.is_cut = recording.is_cut;
+    player.report.is_cut = recording.is_cut();
     Ok(player.report)
 }
 

@@ -81,7 +81,7 @@ fn read(path: &Path) -> (Vec<String>, bool) {
         };
         lines.push(format!("{} {said}", frame.at.as_second() - 1_800_000_000));
     }
-    (lines, recording.is_cut)
+    (lines, recording.is_cut())
 }
 
 fn day(rig: &mut Rig) {
