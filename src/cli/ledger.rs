@@ -153,7 +153,7 @@ fn rows(entries: &[Entry]) -> Vec<Vec<String>> {
 /// An entry, for programs.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Line<'a> {
+pub(super) struct Line<'a> {
     at: Timestamp,
     first: Timestamp,
     count: u64,
@@ -170,7 +170,7 @@ struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    fn of(entry: &'a Entry) -> Self {
+    pub(super) fn of(entry: &'a Entry) -> Self {
         let Decision {
             at,
             reason,

@@ -46,9 +46,22 @@ impl Redaction {
         self.apply_to(object, is_secret);
     }
 
-    /// The same of everything in a value that may be an object, or a part of one. `secret`: it may
-    /// be a Secret, even if it does not say so.
-    pub(super) fn apply_within(&self, value: &mut Value, secret: bool) {
+    /// An object without what is left out.
+    pub(super) fn applied(&self, object: &Json) -> Json {
+        let mut object = serde_json::to_value(object).unwrap_or_default();
+        self.apply(&mut object);
+        Json::from(object)
+    }
+
+    /// The same of everything in it that may be an object, or a part of one. `secret`: that may be a
+    /// Secret, even if it does not say so.
+    pub(super) fn applied_within(&self, view: &Json, secret: bool) -> Json {
+        let mut view = serde_json::to_value(view).unwrap_or_default();
+        self.apply_within(&mut view, secret);
+        Json::from(view)
+    }
+
+    fn apply_within(&self, value: &mut Value, secret: bool) {
         match value {
             Value::Object(fields) => {
                 for inner in fields.values_mut() {

@@ -1,5 +1,9 @@
 //! What is written is what is read, also of a file that was cut.
 
+use std::fs::File;
+use std::io::Read as _;
+
+use flate2::read::MultiGzDecoder;
 use serde_json::json;
 
 use super::*;

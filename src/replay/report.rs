@@ -1,17 +1,56 @@
-//! A [`Report`] in words: the noisiest first, and what a week of it would be.
+//! [`Report`]: decisions and messages, counted by rule, object and receiver, the noisiest first; and
+//! what a week of it would be.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::Report;
+use super::Missing;
+use crate::decision::{Decision, Reason};
 use crate::dry_run::report::{aligned, counted};
-use crate::names::RuleName;
+use crate::evaluate::RuleSet;
+use crate::names::{ReceiverName, RuleName};
+use crate::notify::Notification;
 
 /// How many objects are named.
 const NOISIEST: usize = 10;
 const WEEK: f64 = 7.0 * 24.0 * 3600.0;
+
+/// What rules made of some time.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Report {
+    pub began: Timestamp,
+    pub ended: Timestamp,
+    /// Objects and Events after the first list.
+    pub transitions: u64,
+    pub rules: BTreeMap<RuleName, OfRule>,
+    /// Messages by the object that they are about.
+    pub objects: BTreeMap<String, u64>,
+    pub receivers: BTreeMap<ReceiverName, u64>,
+    /// Messages by rule and object, for a comparison.
+    pub told: BTreeMap<(RuleName, String), u64>,
+    /// All of them.
+    pub messages: u64,
+    /// What the rules read and the recording does not hold.
+    pub missing: Missing,
+    /// The recording ends in the middle of something.
+    pub is_cut: bool,
+}
+
+/// What one rule did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OfRule {
+    /// How often it began to fire, or found that something happened.
+    pub fired: u64,
+    pub resolved: u64,
+    /// Messages about it; of a shadow, those that it would have sent.
+    pub messages: u64,
+    pub shadow: bool,
+    /// How often it could not be evaluated.
+    pub unknown: u64,
+}
 
 /// How often one set of rules told of something, and another one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +62,72 @@ pub struct Difference {
 }
 
 impl Report {
+    /// Of these rules, which have done nothing yet.
+    #[must_use]
+    pub fn of(rules: &RuleSet, began: Timestamp) -> Self {
+        let mut report = Self {
+            began,
+            ended: began,
+            ..Self::default()
+        };
+        report.follows(rules);
+        report
+    }
+
+    /// From now on it is about these rules too.
+    pub fn follows(&mut self, rules: &RuleSet) {
+        for rule in &rules.rules {
+            self.rules.entry(rule.name.clone()).or_default().shadow = rule.shadow;
+        }
+    }
+
+    /// Something was decided so many times.
+    pub fn decided(&mut self, decision: &Decision, times: u64) {
+        let Some(rule) = &decision.about.rule else {
+            return;
+        };
+        let of_rule = self.rules.entry(rule.clone()).or_default();
+        match decision.reason {
+            Reason::Firing | Reason::Occurred => of_rule.fired += times,
+            Reason::Resolved(_) => of_rule.resolved += times,
+            Reason::Unknown(_) => of_rule.unknown += times,
+            Reason::Shadowed => {
+                of_rule.messages += times;
+                of_rule.shadow = true;
+            }
+            _ => {}
+        }
+    }
+
+    /// A receiver was told.
+    pub fn told(&mut self, told: &Notification) {
+        let about = told.alerts.iter();
+        let about = about.map(|alert| (alert.rule.clone(), alert.object.to_string()));
+        self.messages_about(&told.receiver, about.collect(), 1);
+    }
+
+    /// A receiver was told so many times, of these alerts.
+    pub fn messages_about(
+        &mut self,
+        receiver: &ReceiverName,
+        mut about: Vec<(RuleName, String)>,
+        times: u64,
+    ) {
+        self.messages += times;
+        *self.receivers.entry(receiver.clone()).or_default() += times;
+        about.sort();
+        about.dedup();
+        let mut rules: Vec<&RuleName> = about.iter().map(|(rule, _)| rule).collect();
+        rules.dedup();
+        for rule in rules {
+            self.rules.entry(rule.clone()).or_default().messages += times;
+        }
+        for (rule, object) in about {
+            *self.objects.entry(object.clone()).or_default() += times;
+            *self.told.entry((rule, object)).or_default() += times;
+        }
+    }
+
     /// How long the recording is.
     #[must_use]
     pub fn length(&self) -> SignedDuration {
@@ -99,8 +204,14 @@ impl Report {
     /// What a person reads at the end.
     #[must_use]
     pub fn summary(&self) -> String {
+        self.summary_of("would have sent")
+    }
+
+    /// The same, where `verb` is what became of the messages.
+    #[must_use]
+    pub fn summary_of(&self, verb: &str) -> String {
         let mut text = format!(
-            "{} to {}: {}, {}; would have sent {}",
+            "{} to {}: {}, {}; {verb} {}",
             self.began,
             self.ended,
             counted(
@@ -141,6 +252,7 @@ impl Report {
             "messages": self.messages, "aWeek": self.a_week(self.messages), "cut": self.is_cut,
             "rules": rules.collect::<Vec<_>>(), "receivers": receivers.collect::<Vec<_>>(),
             "objects": objects.collect::<Vec<_>>(),
+            "notTried": self.missing.json(),
         })
     }
 

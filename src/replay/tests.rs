@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::*;
 use crate::cel::Json;
+use crate::decision::Reason;
 use crate::recording::{Recorder, Redaction};
 use crate::setup::{Files, load};
 use crate::watch::{Change, Observation};

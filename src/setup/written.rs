@@ -154,7 +154,7 @@ apiVersion: bellwether.dev/v1alpha1
 kind: Receiver
 metadata: {name: pager}
 spec:
-  pagerduty: {routingKey: {env: KEY}, baseUrl: 'https://ada:0123456789abcdef@example.com'}
+  pagerduty: {routingKey: {env: KEY}, baseUrl: 'https://example.com/0123456789abcdef'}
 ";
 
     fn loaded(text: &str, params: Vec<String>) -> (Loaded, Files) {

@@ -1,6 +1,7 @@
 //! [`RunRecorder`]: entries in, lines out.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -8,10 +9,15 @@ use serde_json::Value;
 use super::super::parts::Parts;
 use super::super::{Header, RecordingError, Redaction, VERSION};
 use super::{Began, Entry, Line, Taken, Turn};
+use crate::alert::Alert;
 use crate::cel::Json;
 use crate::journal::{Key, Record};
+use crate::notify::Notification;
 use crate::setup::written::Written;
 use crate::watch::{Observation, Signal, Source};
+
+/// How the key of a stream of Secrets begins.
+const SECRETS: &str = "v1/Secret";
 
 /// Writes what an engine is given.
 pub struct RunRecorder {
@@ -130,25 +136,53 @@ impl RunRecorder {
         if !self.redaction.concerns(&observation.object) {
             return observation;
         }
-        let mut object = serde_json::to_value(&observation.object).unwrap_or_default();
-        self.redaction.apply(&mut object);
         Observation {
-            object: Json::from(object),
+            object: self.redaction.applied(&observation.object),
             ..observation
         }
     }
 
-    /// What the state file held may be parts of objects that do not say of which kind they are: it
-    /// is taken for a Secret's where anything in it speaks of one.
-    fn redacted(&self, key: &Key, record: Record) -> Record {
-        let Ok(mut value) = serde_json::to_value(&record) else {
-            return record;
-        };
-        let secret = [serde_json::to_string(key).ok(), Some(value.to_string())];
-        let secret = secret.iter().flatten().any(|text| text.contains("Secret"));
-        self.redaction.apply_within(&mut value, secret);
-        // What is left out are texts, in places where any value may stand.
-        serde_json::from_value(value).unwrap_or(record)
+    fn redacted(&self, key: &Key, mut record: Record) -> Record {
+        match &mut record {
+            Record::Object(seen) => {
+                let secret =
+                    matches!(key, Key::Object(source, _) if source.as_str().starts_with(SECRETS));
+                seen.object = Arc::new(self.redaction.applied_within(&seen.object, secret));
+            }
+            Record::Alert(alert) => self.redact_view(alert),
+            Record::Outbox(waiting) => self.redact_views(&mut waiting.notification),
+            Record::Dead(letter) => self.redact_views(&mut letter.notification),
+            // They hold names, labels and times.
+            Record::Source(_)
+            | Record::Event(_)
+            | Record::Group(_)
+            | Record::Member(_)
+            | Record::Limit(_)
+            | Record::Silence(_)
+            | Record::Decision(_)
+            | Record::Post(_) => {}
+        }
+        record
+    }
+
+    fn redact_views(&self, notification: &mut Arc<Notification>) {
+        for alert in &mut Arc::make_mut(notification).alerts {
+            self.redact_view(alert);
+        }
+    }
+
+    /// What a template may read are parts of objects that do not say of which kind they are; it
+    /// decides nothing, so that all of it is taken for Secrets'.
+    fn redact_view(&self, alert: &mut Arc<Alert>) {
+        let alert = Arc::make_mut(alert);
+        let mut view = self.redaction.applied_within(&alert.view, true);
+        if alert.source.as_str().starts_with(SECRETS)
+            && let Json::Map(fields) = view
+        {
+            let fields = fields.iter().filter(|(name, _)| &**name != "variables");
+            view = Json::Map(fields.cloned().collect());
+        }
+        alert.view = Arc::new(view);
     }
 
     /// Schemas are large and seldom change.
