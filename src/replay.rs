@@ -6,6 +6,7 @@
 //! a bridge that ran is played as it was ([`rerun`]), or to other rules ([`others`]).
 
 pub mod held;
+pub mod lately;
 pub mod others;
 pub mod report;
 pub mod rerun;
