@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use super::LABELS;
 use crate::cel::PathSet;
 use crate::dry_run::report::counted;
-use crate::evaluate::RuleSet;
+use crate::evaluate::joins::Joins;
+use crate::evaluate::{OWNERSHIP, Rule, RuleSet};
 use crate::names::RuleName;
 use crate::watch::Source;
 use crate::watch::object::with_identity;
@@ -140,28 +141,41 @@ pub fn missing<'w>(
             .unwrap_or(Some(Why::NotWatched));
         if let Some(why) = why {
             let kind = format!("{}/{}", source.api_version, source.kind);
-            missing.kinds.insert(kind, why);
+            let known = missing.kinds.entry(kind).or_insert(why);
+            *known = why.max(*known);
         }
         why.is_none()
     };
-    let streams: Vec<bool> = rules
-        .sources
-        .iter()
-        .map(|stream| holds(&stream.source, &stream.paths))
-        .collect();
-    let events: Vec<bool> = rules
-        .events
-        .iter()
-        .map(|source| holds(source, &PathSet::none()))
-        .collect();
+    let mut not_tried = BTreeSet::new();
     for (at, stream) in rules.sources.iter().enumerate() {
         for (number, joins) in stream.rules.iter().zip(&stream.joins) {
-            let objects = std::iter::once(at).chain(joins.streams());
-            let all = objects.map(|at| streams[at]).chain(joins.events.map(|at| events[at]));
-            if !all.into_iter().all(|held| held) {
-                missing.rules.insert(rules.rules[*number].name.clone());
+            let rule = &rules.rules[*number];
+            let mut held = true;
+            for (at, paths) in reads(rule, at, joins) {
+                held &= holds(&rules.sources[at].source, &paths);
+            }
+            if let Some(at) = joins.events {
+                held &= holds(&rules.events[at], &PathSet::none());
+            }
+            if !held {
+                not_tried.insert(rule.name.clone());
             }
         }
     }
+    missing.rules = not_tried;
     missing
+}
+
+/// What a rule reads of each stream.
+fn reads(rule: &Rule, own: usize, joins: &Joins) -> Vec<(usize, PathSet)> {
+    let mut reads = vec![(own, rule.keeps.clone())];
+    for (join, relation) in joins.relations.iter().zip(&rule.relations) {
+        reads.push((own, OWNERSHIP.clone()));
+        reads.push((join.target, relation.reads.keeps.union(&OWNERSHIP)));
+        reads.extend(join.between.iter().map(|at| (*at, OWNERSHIP.clone())));
+    }
+    if let (Some(at), Some(namespace)) = (joins.namespaces, &rule.namespace) {
+        reads.push((at, namespace.keeps.clone()));
+    }
+    reads
 }

@@ -12,6 +12,8 @@ use crate::recording::{Recorder, Redaction};
 use crate::setup::{Files, load};
 use crate::watch::{Change, Observation};
 
+mod run;
+
 const RULES: &str = "\
 apiVersion: bellwether.dev/v1alpha1
 kind: Rule
