@@ -164,9 +164,8 @@ pub async fn run(arguments: &Record) -> Result<(), Failure> {
 
 /// What is left out.
 pub(super) fn redaction(paths: &[String]) -> Result<Redaction, Failure> {
-    Redaction::of(paths).map_err(|error| {
-        Failure::new(failure::USAGE, error, "fields, and [] for each of a list")
-    })
+    Redaction::of(paths)
+        .map_err(|error| Failure::new(failure::USAGE, error, "fields, and [] for each of a list"))
 }
 
 /// What to watch: the kinds of the rules, whole namespaces at a time.

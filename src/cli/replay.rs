@@ -15,8 +15,8 @@ use crate::decision::Decision;
 use crate::decision::ledger::Entry;
 use crate::recording::run::RunRecording;
 use crate::recording::{Recording, RecordingError, header_of};
-use crate::replay::rerun::RerunError;
 use crate::replay::held::{Watched, missing};
+use crate::replay::rerun::RerunError;
 use crate::replay::{self, Report, others, report};
 use crate::setup::{self, Files};
 
@@ -168,7 +168,10 @@ fn played(
         if only.is_empty() {
             return Err(Failure::new(
                 failure::CONFIGURATION,
-                format!("the recording has nothing for these rules: {}", missing.text()),
+                format!(
+                    "the recording has nothing for these rules: {}",
+                    missing.text()
+                ),
                 "`bellwether record --rules` records the kinds that its rules read",
             ));
         }
@@ -188,7 +191,9 @@ fn played(
             others::replay(&loaded, &mut recording, &mut heard, progress)
         })?;
         if lost > 0 {
-            eprintln!("warning: {lost} inputs are missing in the recording; what it has was played");
+            eprintln!(
+                "warning: {lost} inputs are missing in the recording; what it has was played"
+            );
         }
         report
     } else {

@@ -14,23 +14,23 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::control::default_state;
-use super::record::{Size, redaction};
 use super::failure::{self, Failure};
+use super::record::{Size, redaction};
 use super::summary::Summary;
 use super::typed::served;
 use super::{ClusterArgs, FileArgs};
 use crate::config::duration;
 use crate::deliver::{CredentialError, Deliverer, NoSecrets, SecretReader, Tenants};
 use crate::journal::{Journal, Store};
+use crate::live::clock::Clock;
 use crate::live::reload::{self, Health, Watched};
 use crate::live::report::Taken;
 use crate::live::secrets::ClusterSecrets;
 use crate::live::signals::{Hangups, Signals};
-use crate::live::clock::Clock;
 use crate::live::{self, Parts, control, logs};
 use crate::recording::run::RunRecorder;
-use crate::setup::{Files, Loaded};
 use crate::setup::last_good::{LastGood, Reloaded};
+use crate::setup::{Files, Loaded};
 use crate::watch::cluster::Cluster;
 use crate::watch::documents::Documents;
 
@@ -274,7 +274,11 @@ impl Run {
         };
         let began = Clock::start().now();
         let path = if path.is_dir() {
-            path.join(began.strftime("bellwether-%Y%m%dT%H%M%SZ.jsonl.gz").to_string())
+            path.join(
+                began
+                    .strftime("bellwether-%Y%m%dT%H%M%SZ.jsonl.gz")
+                    .to_string(),
+            )
         } else {
             path.clone()
         };

@@ -103,7 +103,11 @@ impl Feed {
         let weight = 1 + inputs.len();
         if self.lost.turns > 0 && self.has_room(MOST / 2) && self.send(Entry::Lost(self.lost), 1) {
             let Lost { turns, inputs } = std::mem::take(&mut self.lost);
-            tracing::warn!(turns, inputs, "the recording goes on; what is between is lost");
+            tracing::warn!(
+                turns,
+                inputs,
+                "the recording goes on; what is between is lost"
+            );
         }
         let decided = Decided::of(effects);
         let turn = Turn {

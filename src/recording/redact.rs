@@ -163,7 +163,8 @@ mod tests {
         let mut secret = json!({"apiVersion": "v1", "kind": "Secret", "data": {"a": "c2VjcmV0"}});
         redaction.apply(&mut secret);
         insta::assert_snapshot!(secret, @r#"{"apiVersion":"v1","kind":"Secret","data":{"a":"‹redacted›"}}"#);
-        let mut view = json!({"rule": "r", "view": {"object": {"data": {"a": "c2VjcmV0"}}}, "data": "kept"});
+        let mut view =
+            json!({"rule": "r", "view": {"object": {"data": {"a": "c2VjcmV0"}}}, "data": "kept"});
         redaction.apply_within(&mut view, true);
         insta::assert_snapshot!(view, @r#"{"rule":"r","view":{"object":{"data":{"a":"‹redacted›"}}},"data":"kept"}"#);
         assert!(Redaction::of(&["spec..x".to_owned()]).is_err());

@@ -115,8 +115,7 @@ impl Recorder {
         }
         if !self.began && self.streams.values().all(|stream| stream.listed) {
             self.began = true;
-            self.parts
-                .write(&json!({"at": at, "type": "LIST-ENDED"}))?;
+            self.parts.write(&json!({"at": at, "type": "LIST-ENDED"}))?;
         }
         self.parts.rotate_if_large()
     }

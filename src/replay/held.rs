@@ -128,10 +128,7 @@ impl Watched {
 
 /// What these rules read and was not watched.
 #[must_use]
-pub fn missing<'w>(
-    rules: &RuleSet,
-    watched: impl Iterator<Item = &'w Watched> + Clone,
-) -> Missing {
+pub fn missing<'w>(rules: &RuleSet, watched: impl Iterator<Item = &'w Watched> + Clone) -> Missing {
     let mut missing = Missing::default();
     let mut holds = |source: &Source, paths: &PathSet| {
         let whys = watched.clone().map(|one| one.covers(source, paths).err());

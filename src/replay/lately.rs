@@ -89,7 +89,13 @@ mod tests {
     }
 
     /// Decided so many times between two hours.
-    fn entry(rule: &str, object: Option<&str>, reason: Reason, hours: (i64, i64), count: u64) -> Entry {
+    fn entry(
+        rule: &str,
+        object: Option<&str>,
+        reason: Reason,
+        hours: (i64, i64),
+        count: u64,
+    ) -> Entry {
         let object = object.map(|name| ObjectRef {
             api_version: "v1".into(),
             kind: "Pod".into(),
@@ -123,7 +129,13 @@ mod tests {
             entry("failed", Some("a"), Reason::Firing, (3, 3), 1),
             entry("failed", Some("a"), Reason::Sent, (3, 4), 2),
             entry("failed", None, Reason::Sent, (6, 6), 1),
-            entry("failed", Some("a"), Reason::Resolved(Ending::Cleared), (4, 4), 1),
+            entry(
+                "failed",
+                Some("a"),
+                Reason::Resolved(Ending::Cleared),
+                (4, 4),
+                1,
+            ),
         ]
     }
 

@@ -7,8 +7,8 @@
 
 use std::collections::BTreeMap;
 
-use super::rerun::{RerunError, Listing};
 use super::held::{Watched, missing};
+use super::rerun::{Listing, RerunError};
 use super::{Report, count};
 use crate::decision::Decision;
 use crate::dry_run::DryRun;
@@ -118,9 +118,12 @@ impl Player<'_> {
         self.report.missing.kinds.extend(none.kinds);
         self.report.missing.rules.extend(none.rules);
         for (at, own) in self.loaded.rules.sources.iter().enumerate() {
-            let covers = |one: &&(&SourceKey, &Watched)| one.1.covers(&own.source, &own.paths).is_ok();
+            let covers =
+                |one: &&(&SourceKey, &Watched)| one.1.covers(&own.source, &own.paths).is_ok();
             let all: Vec<_> = streams.iter().collect();
-            let nearest = all.iter().find(|(key, one)| **key == own.key && covers(&&(*key, *one)));
+            let nearest = all
+                .iter()
+                .find(|(key, one)| **key == own.key && covers(&&(*key, *one)));
             if let Some((key, one)) = nearest.or_else(|| all.iter().find(covers)) {
                 let hearers = self.hears.entry((*key).clone()).or_default();
                 hearers.objects.push((at, one.is_wider_than(&own.source)));

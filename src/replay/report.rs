@@ -259,7 +259,11 @@ impl Report {
             let _ = write!(text, "; {count} of them about {object}");
         }
         if self.shadow.messages > 0 {
-            let _ = write!(text, "; shadows would have sent {}", messages(self.shadow.messages));
+            let _ = write!(
+                text,
+                "; shadows would have sent {}",
+                messages(self.shadow.messages)
+            );
         }
         text
     }

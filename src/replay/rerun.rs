@@ -116,9 +116,7 @@ impl Listing {
                 self.0.remove(source);
                 false
             }
-            Signal::Applied(_) | Signal::Deleted(_) | Signal::Event(_) => {
-                !self.0.contains(source)
-            }
+            Signal::Applied(_) | Signal::Deleted(_) | Signal::Event(_) => !self.0.contains(source),
             _ => false,
         }
     }
@@ -226,7 +224,9 @@ fn lines(decided: &Decided) -> impl Iterator<Item = String> {
         let about = serde_json::to_value(&decision.about).unwrap_or_default();
         let about = about.as_object().into_iter().flatten();
         let about = about.filter(|(_, value)| !value.is_null());
-        let about: Vec<String> = about.map(|(name, value)| format!("{name} {value}")).collect();
+        let about: Vec<String> = about
+            .map(|(name, value)| format!("{name} {value}"))
+            .collect();
         format!("{}: {}", decision.reason, about.join(", "))
     });
     let attempts = decided.attempts.iter();
@@ -280,7 +280,9 @@ impl Rerun {
         json["differences"] = differences
             .map(|one| json!({"at": one.at, "then": one.then, "now": one.now}))
             .collect();
-        let lost = self.lost.map(|(at, lost)| json!({"after": at, "turns": lost.turns, "inputs": lost.inputs}));
+        let lost = self
+            .lost
+            .map(|(at, lost)| json!({"after": at, "turns": lost.turns, "inputs": lost.inputs}));
         json["lost"] = lost.into();
         json
     }

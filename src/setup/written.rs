@@ -75,8 +75,8 @@ impl Written {
             .map(|(name, text)| Source::new(name.as_str(), text.as_str()))
             .collect();
         let templates = self.templates.iter();
-        let templates = templates
-            .map(|(name, text)| (name.clone(), Source::new(name.as_str(), text.as_str())));
+        let templates =
+            templates.map(|(name, text)| (name.clone(), Source::new(name.as_str(), text.as_str())));
         let mut loaded = assemble(
             &files,
             &sources,
@@ -108,7 +108,11 @@ fn without_literals(text: &str) -> String {
 }
 
 fn leave_out(spec: &mut Value) {
-    for service in spec.as_object_mut().into_iter().flat_map(|it| it.values_mut()) {
+    for service in spec
+        .as_object_mut()
+        .into_iter()
+        .flat_map(|it| it.values_mut())
+    {
         let Some(service) = service.as_object_mut() else {
             continue;
         };
@@ -177,7 +181,9 @@ spec:
         let text = serde_json::to_string(&written).unwrap();
         assert!(!text.contains("0123456789"), "{text}");
         let written: Written = serde_json::from_str(&text).unwrap();
-        let again = written.load().unwrap_or_else(|problems| panic!("{}", problems.human(false)));
+        let again = written
+            .load()
+            .unwrap_or_else(|problems| panic!("{}", problems.human(false)));
         assert_eq!(again.policies, loaded.policies);
         assert_eq!(again.rules.rules.len(), 1);
         for (rule, before) in again.rules.rules.iter().zip(&loaded.rules.rules) {

@@ -69,11 +69,13 @@ async fn said_and_reloaded() {
     }
     let (taken, is_taken) = oneshot::channel();
     let setup = rules(&["Cache"]);
-    ask_to_reload.try_send(Reload {
+    ask_to_reload
+        .try_send(Reload {
             setup,
             written: None,
             taken,
-        }).unwrap();
+        })
+        .unwrap();
 
     let mut clock = Clock::start();
     let engine = Engine::new(clock.now(), rules(&["Database", "Cache"]));

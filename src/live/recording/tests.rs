@@ -93,7 +93,10 @@ fn what_the_disk_cannot_keep_up_with_is_counted_and_said_where_it_is_missing() {
     let Entry::Lost(found) = &all[1 + TURNS] else {
         panic!("{:?}", all[1 + TURNS]);
     };
-    assert_eq!((found.turns, found.inputs), (u64::try_from(lost).unwrap(), 10));
+    assert_eq!(
+        (found.turns, found.inputs),
+        (u64::try_from(lost).unwrap(), 10)
+    );
     let Some(Entry::Turn(last)) = all.last() else {
         panic!("{all:?}");
     };

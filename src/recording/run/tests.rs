@@ -51,7 +51,9 @@ fn written(folder: &std::path::Path, hold: &str) -> Written {
 }
 
 fn alert() -> Arc<Alert> {
-    let object = observed(Change::Applied, secret("a", "c2VjcmV0")).header.object;
+    let object = observed(Change::Applied, secret("a", "c2VjcmV0"))
+        .header
+        .object;
     Arc::new(Alert {
         fingerprint: crate::names::Fingerprint::of(&["a"]),
         rule: "r".into(),
@@ -103,7 +105,10 @@ fn entries(folder: &std::path::Path) -> Vec<Entry> {
             cluster: "test".into(),
             written: written(folder, "1m"),
             records: vec![
-                (Key::Object(source.clone(), Uid::parse("a")), Record::Object(seen)),
+                (
+                    Key::Object(source.clone(), Uid::parse("a")),
+                    Record::Object(seen),
+                ),
                 (Key::Alert(alert.fingerprint), Record::Alert(alert)),
             ],
         })),
@@ -111,8 +116,14 @@ fn entries(folder: &std::path::Path) -> Vec<Entry> {
             at: at(1),
             inputs: vec![
                 said(Signal::ListBegan),
-                said(Signal::Applied(observed(Change::Applied, secret("a", "c2VjcmV0")))),
-                said(Signal::Deleted(observed(Change::Deleted, secret("b", "c2VjcmV0")))),
+                said(Signal::Applied(observed(
+                    Change::Applied,
+                    secret("a", "c2VjcmV0"),
+                ))),
+                said(Signal::Deleted(observed(
+                    Change::Deleted,
+                    secret("b", "c2VjcmV0"),
+                ))),
                 said(Signal::ListEnded),
                 said(Signal::Broken { why: "gone".into() }),
                 said(Signal::EventDeleted(Uid::parse("e"))),
@@ -240,5 +251,8 @@ fn a_recording_of_a_run_goes_on_in_other_files_and_is_no_recording_of_a_cluster(
     assert_eq!(turns[5_000], turn(4_999));
     let opened = Recording::open(&path, &crate::cel::PathSet::all());
     let refused = opened.and_then(|mut recording| recording.read());
-    assert!(matches!(refused, Err(RecordingError::Line { .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(RecordingError::Line { .. })),
+        "{refused:?}"
+    );
 }

@@ -11,8 +11,8 @@ use crate::recording::run::{
     Attempted, Began, Decided, Entry, Lost, RunRecorder, RunRecording, Taken, Turn,
 };
 use crate::replay::held::{Watched, missing};
-use crate::replay::rerun::{Rerun, rerun};
 use crate::replay::others;
+use crate::replay::rerun::{Rerun, rerun};
 use crate::setup::written::Written;
 
 /// A bridge that is recorded: its engine, and what it was given.
@@ -42,17 +42,22 @@ impl Live {
 
     fn turn(&mut self, minute: i64, inputs: Vec<Input>, rules: Option<&str>) {
         let loaded = rules.map(loaded);
-        let reload = loaded.as_ref().map(|loaded| Input::Reloaded(loaded.setup("live")));
+        let reload = loaded
+            .as_ref()
+            .map(|loaded| Input::Reloaded(loaded.setup("live")));
         let inputs: Vec<Input> = inputs.into_iter().chain(reload).collect();
         let written = loaded.map(|loaded| Box::new(Written::of(&loaded, &Files::default())));
-        let taken = inputs.iter().filter_map(|input| Taken::of(input, || written.clone()));
+        let taken = inputs
+            .iter()
+            .filter_map(|input| Taken::of(input, || written.clone()));
         let taken = taken.collect();
         let inputs = inputs.into_iter().chain([Input::Tick]);
         let effects: Vec<Effect> = inputs
             .flat_map(|input| self.engine.step(at(minute), input))
             .collect();
         let decided = Decided::of(&effects);
-        self.under_way.extend(decided.attempts.iter().map(|one| one.id.clone()));
+        self.under_way
+            .extend(decided.attempts.iter().map(|one| one.id.clone()));
         self.decisions.extend(decided.decisions.clone());
         self.entries.push(Entry::Turn(Turn {
             at: at(minute),
@@ -112,7 +117,14 @@ spec: {webhook: {url: 'http://127.0.0.1/'}, groupBy: [...], groupWait: 0s, group
 /// when `orders` fails again.
 fn history() -> Live {
     let mut live = Live::start(PLAIN);
-    live.say(0, vec![Signal::ListBegan, phase("orders", "Running", 0), Signal::ListEnded]);
+    live.say(
+        0,
+        vec![
+            Signal::ListBegan,
+            phase("orders", "Running", 0),
+            Signal::ListEnded,
+        ],
+    );
     live.say(1, vec![phase("orders", "Failed", 1)]);
     live.turn(6, Vec::new(), None);
     let busy = Outcome::Retry {
@@ -162,7 +174,10 @@ fn a_run_played_again_decides_what_it_decided() {
     assert!(rerun.is_same(), "{}", rerun.summary());
     assert_snapshot!(rerun.summary(), @"the same is decided as then: 13 decisions and 3 attempts in 14 turns");
     assert_snapshot!(rerun.report.summary_of("sent"), @"2027-01-15T08:00:00Z to 2027-01-15T08:20:00Z: 3 transitions, 1 rule; sent 2 messages, about 1008 a week; 2 of them about DatabaseInstance/prod/orders");
-    let reasons: Vec<&str> = heard.iter().map(|decision| decision.reason.name()).collect();
+    let reasons: Vec<&str> = heard
+        .iter()
+        .map(|decision| decision.reason.name())
+        .collect();
     assert_snapshot!(reasons.join(" "), @"pending firing queued retrying sent resolved grouped queued sent silence-made pending firing silenced");
 }
 
@@ -212,7 +227,9 @@ fn what_follows_what_is_lost_is_not_played() {
 fn a_run_is_played_to_other_rules_as_far_as_it_holds_what_they_read() {
     let folder = tempfile::tempdir().unwrap();
     let path = history().recorded(folder.path());
-    let other = PLAIN.replace("name: failed", "name: down").replace("for: 5m", "for: 2m");
+    let other = PLAIN
+        .replace("name: failed", "name: down")
+        .replace("for: 5m", "for: 2m");
     let more = format!(
         "{other}---
 apiVersion: bellwether.dev/v1alpha1
