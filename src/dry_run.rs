@@ -5,6 +5,7 @@
 //! `Engine::step` as the bridge: nothing is written, every attempt is answered with yes.
 
 mod documents;
+mod hear;
 pub mod input;
 mod owners;
 pub mod report;

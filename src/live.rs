@@ -23,6 +23,7 @@ pub mod drive;
 pub mod http;
 pub mod logs;
 pub mod metrics;
+pub mod recording;
 pub mod reload;
 pub mod report;
 pub mod secrets;
@@ -42,7 +43,9 @@ use tokio::time::timeout;
 use crate::deliver::Deliverer;
 use crate::engine::Engine;
 use crate::journal::{Journal, Key, Record};
+use crate::recording::run::{Began, RunRecorder};
 use crate::setup::Loaded;
+use crate::setup::written::Written;
 use crate::watch::cluster::Cluster;
 use attempt::{Attempts, Ways};
 use clock::Clock;
@@ -78,6 +81,8 @@ pub struct Parts {
     pub listener: Option<TcpListener>,
     /// Where the other commands ask.
     pub control: Option<control::Listener>,
+    /// Where what the engine is given is recorded, if it is.
+    pub recorder: Option<RunRecorder>,
 }
 
 /// Why a running bridge stopped without being asked to.
@@ -162,7 +167,18 @@ fn start(parts: Parts, stop: oneshot::Receiver<()>) -> Tasks {
     };
     let mut clock = Clock::start();
     let setup = parts.loaded.setup(parts.cluster_name.clone());
-    let engine = Engine::restore(clock.now(), setup, records);
+    let now = clock.now();
+    let recorded = parts.recorder.map(|recorder| {
+        let began = Began {
+            at: now,
+            cluster: parts.cluster_name.clone(),
+            written: Written::of(&parts.loaded, parts.watched.last_good.files()),
+            records: records.clone(),
+        };
+        recording::start(recorder, began, metrics.clone())
+    });
+    let (feed, recorded) = recorded.unzip();
+    let engine = Engine::restore(now, setup, records);
     let wires = Wires {
         signals: from_streams,
         ended: attempts_ended,
@@ -183,10 +199,11 @@ fn start(parts: Parts, stop: oneshot::Receiver<()>) -> Tasks {
         attempts: attempts.clone(),
         engine: to_reload,
         metrics,
+        is_recorded: feed.is_some(),
     };
     Tasks {
         streams: Task::start(reload.run()),
-        drive: Task::start(Drive::new(engine, clock, wires).run()),
+        drive: Task::start(Drive::new(engine, clock, wires, feed).run()),
         commit: Task::start(committer.run(to_commit)),
         courier: Task::start(courier::run(released, ended, move |attempt| {
             attempts.clone().make(attempt)
@@ -203,6 +220,7 @@ fn start(parts: Parts, stop: oneshot::Receiver<()>) -> Tasks {
                 None => std::future::pending().await,
             }
         }),
+        recorded,
         control: Task::start(async move {
             match parts.control {
                 Some(listener) => listener.serve(control).await,
@@ -242,6 +260,8 @@ struct Tasks {
     control: Task<()>,
     /// What becomes of the cluster's documents, if they count.
     reports: Task<()>,
+    /// When the recording is written to its end, if there is one.
+    recorded: Option<oneshot::Receiver<()>>,
 }
 
 impl Tasks {
@@ -279,7 +299,14 @@ impl Tasks {
                 "{left} attempts did not end in time; they are made again after the start"
             );
         }
-        match timeout(FLUSH, self.commit.end()).await {
+        let (committed, recorded) = tokio::join!(
+            timeout(FLUSH, self.commit.end()),
+            timeout(FLUSH, until_recorded(self.recorded.take()))
+        );
+        if recorded.is_err() {
+            tracing::warn!("the recording took too long: its end is missing");
+        }
+        match committed {
             Ok(Ok(Ok(()))) => tracing::info!("stopped; everything is saved"),
             Ok(end) => return Err(of_commit(end)),
             Err(_) => {
@@ -287,6 +314,13 @@ impl Tasks {
             }
         }
         Ok(())
+    }
+}
+
+async fn until_recorded(recorded: Option<oneshot::Receiver<()>>) {
+    if let Some(recorded) = recorded {
+        // However it ended.
+        let _ = recorded.await;
     }
 }
 

@@ -65,7 +65,8 @@ pub struct Waiting {
 }
 
 /// How an attempt ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Outcome {
     /// The receiver said yes.
     Accepted,
@@ -79,7 +80,7 @@ pub enum Outcome {
 }
 
 /// What came of an attempt.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivery {
     pub outcome: Outcome,
     /// The message that it posted, where its receiver can change it. An attempt that did not

@@ -6,14 +6,15 @@
 //!
 //! A relist says nothing new: what changed is a line, what it does not name any more is a deletion.
 
+mod lines;
+mod parts;
 mod redact;
+pub mod run;
 mod write;
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use flate2::read::MultiGzDecoder;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -21,13 +22,12 @@ use serde_json::value::RawValue;
 use crate::cel::{Json, PathSet};
 use crate::watch::object::with_identity;
 use crate::watch::{KubernetesEvent, Source};
+use lines::Lines;
 pub use redact::{Redaction, RedactionError};
 pub use write::Recorder;
 
 /// The version of the format.
 const VERSION: u32 = 1;
-/// No line is longer: etcd takes 1.5 MB, and escapes may make it six times as long.
-const LONGEST: u64 = 32 << 20;
 
 /// The first line of a file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,6 +36,9 @@ pub struct Header {
     /// The version of the format.
     pub recording: u32,
     pub began: Timestamp,
+    /// It is of a bridge that ran ([`run`]), not of what a cluster said alone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub of_a_run: bool,
     /// What was watched.
     pub sources: Vec<Source>,
 }
@@ -96,21 +99,9 @@ pub enum RecordingError {
 
 /// A recording being read: its file, and those that follow it by number.
 pub struct Recording {
-    pub header: Header,
-    part: Part,
-    next: u32,
-    first: PathBuf,
+    lines: Lines,
     /// What is read of objects.
     paths: PathSet,
-    /// The last file ends in the middle of something.
-    pub is_cut: bool,
-}
-
-/// One file.
-struct Part {
-    path: PathBuf,
-    lines: BufReader<MultiGzDecoder<BufReader<File>>>,
-    line: u64,
 }
 
 impl Recording {
@@ -119,15 +110,21 @@ impl Recording {
     /// # Errors
     /// The file is not there, or is no recording of a version that can be read.
     pub fn open(path: &Path, paths: &PathSet) -> Result<Self, RecordingError> {
-        let (part, header) = Part::open(path)?;
         Ok(Self {
-            header,
-            part,
-            next: 1,
-            first: path.to_owned(),
+            lines: Lines::open(path)?,
             paths: with_identity(paths),
-            is_cut: false,
         })
+    }
+
+    #[must_use]
+    pub fn header(&self) -> &Header {
+        &self.lines.header
+    }
+
+    /// Whether the last file ended in the middle of something.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        self.lines.is_cut
     }
 
     /// What was said next; nothing at the end.
@@ -136,22 +133,21 @@ impl Recording {
     /// A file cannot be read, or a line of it is not what it should be.
     pub fn read(&mut self) -> Result<Option<Frame>, RecordingError> {
         let mut text = String::new();
-        loop {
-            text.clear();
-            if self.part.read_line(&mut text)? {
-                let frame = frame(&text, &self.paths);
-                let wrong = |why| self.part.wrong(why);
-                return frame.map(Some).map_err(wrong);
-            }
-            self.is_cut |= !text.is_empty() || self.part.line == u64::MAX;
-            let path = part_path(&self.first, self.next);
-            if !path.exists() {
-                return Ok(None);
-            }
-            self.next += 1;
-            (self.part, _) = Part::open(&path)?;
+        if !self.lines.read(&mut text)? {
+            return Ok(None);
         }
+        let frame = frame(&text, &self.paths);
+        let wrong = |why| self.lines.wrong(why);
+        frame.map(Some).map_err(wrong)
     }
+}
+
+/// The first line of a recording.
+///
+/// # Errors
+/// The file is not there, or is no recording of a version that can be read.
+pub fn header_of(path: &Path) -> Result<Header, RecordingError> {
+    Lines::open(path).map(|lines| lines.header)
 }
 
 /// The file that follows the first one at this place.
@@ -159,65 +155,6 @@ fn part_path(first: &Path, number: u32) -> PathBuf {
     let mut path = first.as_os_str().to_owned();
     path.push(format!(".{number}"));
     path.into()
-}
-
-impl Part {
-    fn open(path: &Path) -> Result<(Self, Header), RecordingError> {
-        let failed = |error| RecordingError::File {
-            path: path.to_owned(),
-            error,
-        };
-        let file = BufReader::new(File::open(path).map_err(failed)?);
-        let mut part = Self {
-            path: path.to_owned(),
-            lines: BufReader::with_capacity(1 << 16, MultiGzDecoder::new(file)),
-            line: 0,
-        };
-        let foreign = || RecordingError::Foreign {
-            path: path.to_owned(),
-        };
-        let mut text = String::new();
-        if !part.read_line(&mut text).map_err(|_| foreign())? {
-            return Err(foreign());
-        }
-        let header: Header = serde_json::from_str(&text).map_err(|_| foreign())?;
-        if header.recording != VERSION {
-            return Err(RecordingError::Version {
-                path: path.to_owned(),
-                version: header.recording,
-            });
-        }
-        Ok((part, header))
-    }
-
-    /// `false` at the end, also where the file was cut.
-    fn read_line(&mut self, text: &mut String) -> Result<bool, RecordingError> {
-        self.line = self.line.saturating_add(1);
-        match (&mut self.lines).take(LONGEST).read_line(text) {
-            Ok(0) => Ok(false),
-            Ok(_) if text.ends_with('\n') => Ok(true),
-            Ok(length) if length as u64 == LONGEST => {
-                Err(self.wrong("the line is too long".into()))
-            }
-            Ok(_) => Ok(false),
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                self.line = u64::MAX;
-                Ok(false)
-            }
-            Err(error) => Err(RecordingError::File {
-                path: self.path.clone(),
-                error,
-            }),
-        }
-    }
-
-    fn wrong(&self, why: String) -> RecordingError {
-        RecordingError::Line {
-            path: self.path.clone(),
-            line: self.line,
-            why,
-        }
-    }
 }
 
 fn frame(text: &str, paths: &PathSet) -> Result<Frame, String> {

@@ -2,56 +2,28 @@
 //!
 //! In: rules, a [`Recording`]. Out: a [`Report`], in which everything is counted by rule, object and
 //! receiver. It is a driver of the same engine as the bridge, through [`DryRun`]: time is the
-//! recording's, every message is taken at once, and nothing is kept but what goes on.
+//! recording's, every message is taken at once, and nothing is kept but what goes on. A recording of
+//! a bridge that ran is played as it was ([`rerun`]), or to other rules ([`others`]).
 
+pub mod held;
+pub mod lately;
+pub mod others;
 pub mod report;
+pub mod rerun;
 
-use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use jiff::Timestamp;
 
 use crate::cel::PathSet;
-use crate::decision::{Decision, Reason};
+use crate::decision::Decision;
 use crate::dry_run::DryRun;
 use crate::dry_run::input::{Fact, What};
-use crate::names::{ReceiverName, RuleName};
 use crate::recording::{Frame, Recording, RecordingError, Said};
 use crate::setup::Loaded;
 use crate::watch::{Signal, Signalled, Source};
-pub use report::Difference;
-
-/// What rules made of a recording.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Report {
-    pub began: Timestamp,
-    pub ended: Timestamp,
-    /// Objects and Events after the first list.
-    pub transitions: u64,
-    pub rules: BTreeMap<RuleName, OfRule>,
-    /// Messages by the object that they are about.
-    pub objects: BTreeMap<String, u64>,
-    pub receivers: BTreeMap<ReceiverName, u64>,
-    /// Messages by rule and object, for a comparison.
-    pub told: BTreeMap<(RuleName, String), u64>,
-    /// All of them.
-    pub messages: u64,
-    /// The recording ends in the middle of something.
-    pub is_cut: bool,
-}
-
-/// What one rule did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct OfRule {
-    /// How often it began to fire, or found that something happened.
-    pub fired: u64,
-    pub resolved: u64,
-    /// Messages about it; of a shadow, those that it would have sent.
-    pub messages: u64,
-    pub shadow: bool,
-    /// How often it could not be evaluated.
-    pub unknown: u64,
-}
+pub use held::Missing;
+pub use report::{Difference, OfRule, Report};
 
 /// What rules read of recorded objects, selectors included.
 #[must_use]
@@ -84,25 +56,14 @@ pub fn replay(
     heard: &mut dyn FnMut(&Decision),
     progress: &mut dyn FnMut(u64),
 ) -> Result<Report, RecordingError> {
-    let began = recording.header.began;
+    let began = recording.header().began;
     let mut player = Player {
         run: DryRun::new(loaded, "recorded", began),
         listed: Some(Vec::new()),
-        report: Report {
-            began,
-            ended: began,
-            ..Report::default()
-        },
+        report: Report::of(&loaded.rules, began),
         loaded,
     };
     player.run.decisions = Some(Vec::new());
-    for rule in &loaded.rules.rules {
-        let of_rule = OfRule {
-            shadow: rule.shadow,
-            ..OfRule::default()
-        };
-        player.report.rules.insert(rule.name.clone(), of_rule);
-    }
     let mut frames = 0;
     while let Some(frame) = recording.read()? {
         player.play(frame);
@@ -114,7 +75,7 @@ pub fn replay(
     }
     player.end();
     player.count(heard);
-    player.report.is_cut = recording.is_cut;
+    player.report.is_cut = recording.is_cut();
     Ok(player.report)
 }
 
@@ -185,50 +146,21 @@ impl Player<'_> {
     }
 
     fn count(&mut self, heard: &mut dyn FnMut(&Decision)) {
-        let decisions = self.run.decisions.replace(Vec::new());
-        for decision in decisions.into_iter().flatten() {
-            self.decided(&decision);
-            heard(&decision);
-        }
-        for told in std::mem::take(&mut self.run.sent) {
-            self.report.messages += 1;
-            *self
-                .report
-                .receivers
-                .entry(told.receiver.clone())
-                .or_default() += 1;
-            let mut about: Vec<(RuleName, String)> = Vec::new();
-            for alert in &told.alerts {
-                about.push((alert.rule.clone(), alert.object.to_string()));
-            }
-            about.sort();
-            about.dedup();
-            let mut rules: Vec<&RuleName> = about.iter().map(|(rule, _)| rule).collect();
-            rules.dedup();
-            for rule in rules {
-                self.report.rules.entry(rule.clone()).or_default().messages += 1;
-            }
-            for (rule, object) in about {
-                *self.report.objects.entry(object.clone()).or_default() += 1;
-                *self.report.told.entry((rule, object)).or_default() += 1;
-            }
-        }
-        self.run.forget_what_is_over();
+        count(&mut self.run, &mut self.report, heard);
     }
+}
 
-    fn decided(&mut self, decision: &Decision) {
-        let Some(rule) = &decision.about.rule else {
-            return;
-        };
-        let of_rule = self.report.rules.entry(rule.clone()).or_default();
-        match decision.reason {
-            Reason::Firing | Reason::Occurred => of_rule.fired += 1,
-            Reason::Resolved(_) => of_rule.resolved += 1,
-            Reason::Unknown(_) => of_rule.unknown += 1,
-            Reason::Shadowed => of_rule.messages += 1,
-            _ => {}
-        }
+/// Counts what was decided and told since the last time.
+fn count(run: &mut DryRun<'_>, report: &mut Report, heard: &mut dyn FnMut(&Decision)) {
+    let decisions = run.decisions.replace(Vec::new());
+    for decision in decisions.into_iter().flatten() {
+        report.decided(&decision, 1);
+        heard(&decision);
     }
+    for told in std::mem::take(&mut run.sent) {
+        report.told(&told);
+    }
+    run.forget_what_is_over();
 }
 
 #[cfg(test)]

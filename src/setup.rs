@@ -13,6 +13,7 @@ pub mod rights;
 pub mod schemas;
 mod templates;
 mod view;
+pub mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -71,6 +72,9 @@ pub struct Loaded {
     pub advice: Diagnostics,
     /// Rules that stay as they were last read, and why.
     pub frozen: BTreeMap<RuleName, Arc<str>>,
+    /// The documents that all of it was made of.
+    sources: Vec<Arc<Source>>,
+    templates: templates::Texts,
 }
 
 /// The group versions of the kinds that the rules read, as far as the files can be read.
@@ -179,6 +183,8 @@ fn assemble_here(
             policies: configuration.receivers.iter().map(policy::of).collect(),
             schemas,
             frozen: BTreeMap::new(),
+            sources: sources.to_vec(),
+            templates: template_texts.clone(),
             pipeline,
             formats,
             configuration,

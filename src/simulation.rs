@@ -16,6 +16,7 @@ mod model;
 mod mutes;
 mod plan;
 mod receivers;
+mod recorded;
 mod setup;
 
 use bridge::Bridge;

@@ -139,7 +139,8 @@ pub enum Change {
 }
 
 /// An object as the API server gave it, cut down to what somebody reads.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "object::Written", into = "object::Written")]
 pub struct Observation {
     pub change: Change,
     /// The paths that were asked for, and always `apiVersion`, `kind` and of `metadata`: `name`,
@@ -230,7 +231,8 @@ fn text(value: &str) -> Json {
 
 /// What a stream says. The order is the promise: `ListBegan`, the items, `ListEnded`, then
 /// changes; a relist in between starts again at `ListBegan`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Signal {
     /// Everything there is follows.
     ListBegan,
@@ -265,7 +267,7 @@ pub enum Signal {
 }
 
 /// A signal and the stream it came from.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Signalled {
     pub source: SourceKey,
     pub signal: Signal,

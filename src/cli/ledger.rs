@@ -14,6 +14,7 @@ use crate::journal::{Journal as _, Store};
 use crate::live::clock::Clock;
 use crate::live::control::{Answer, Asked, take_ledger};
 use crate::names::{GroupKey, NotificationId, ReceiverName, RuleName, SourceKey};
+use crate::replay::lately::lately;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -21,10 +22,13 @@ Examples:
   bellwether ledger --object prod/orders --since 2h     # why was I not told of this one?
   bellwether ledger --reason silenced
   bellwether ledger --rule database-failed -o json | jq .
+  bellwether ledger --summary --since 24h               # what was noisy?
+  bellwether ledger --summary --shadow                  # what would the rules on trial have sent?
   kubectl exec deploy/bellwether -- bellwether ledger --since 30m
 
 It asks the bridge that runs on the state file, or reads the file where none does. The newest 10,000
-decisions of the last 7 days are kept; the same one again only counts. The reasons:
+decisions of the last 7 days are kept; the same one again only counts. --summary counts as `replay`
+does: a rule with `shadow: true` would have sent a message for each alert and receiver. The reasons:
   pending, withdrawn, firing, resolved, occurred, repeated   what became of an alert
   unknown, stale, frozen                                     it stays as it is, and why
   grouped, limited                                           it is told later
@@ -52,6 +56,13 @@ pub struct LedgerArgs {
     /// Only those since so long ago (`30m`, `2h`), or since a moment (RFC 3339).
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
+    /// Count them instead: what was sent, and what shadow rules would have sent, by rule, receiver and
+    /// object, and what a week of it would be.
+    #[arg(long)]
+    summary: bool,
+    /// Count only rules that are shadows.
+    #[arg(long, requires = "summary")]
+    shadow: bool,
     #[command(flatten)]
     state: StateArgs,
     /// How they are printed; `json` is a document a line.
@@ -77,11 +88,12 @@ pub fn run(arguments: &LedgerArgs) -> Result<(), Failure> {
         reason: arguments.reason.clone(),
         since: arguments.since.as_deref().map(moment).transpose()?,
     };
-    let entries = match ask(&arguments.state.file(), &Asked::Ledger(filter.clone()))? {
-        Some(Answer::Ledger(entries)) => entries,
-        Some(_) => Vec::new(),
-        None => of_file(&arguments.state, &filter)?,
-    };
+    if arguments.summary {
+        let all = entries(&arguments.state, &Filter::default())?;
+        summarize(arguments, &all, &filter);
+        return Ok(());
+    }
+    let entries = entries(&arguments.state, &filter)?;
     match arguments.output {
         Output::Table if entries.is_empty() => eprintln!("nothing that fits was decided"),
         Output::Table => print!("{}", aligned(&rows(&entries))),
@@ -92,6 +104,26 @@ pub fn run(arguments: &LedgerArgs) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+fn entries(state: &StateArgs, filter: &Filter) -> Result<Vec<Entry>, Failure> {
+    match ask(&state.file(), &Asked::Ledger(filter.clone()))? {
+        Some(Answer::Ledger(entries)) => Ok(entries),
+        Some(_) => Ok(Vec::new()),
+        None => of_file(state, filter),
+    }
+}
+
+/// Prints what the ledger comes to, as `replay` does.
+fn summarize(arguments: &LedgerArgs, entries: &[Entry], filter: &Filter) {
+    let now = Clock::start().now();
+    let report = lately(entries, filter, arguments.shadow, now);
+    match arguments.output {
+        Output::Table => print!("{}", report.text()),
+        Output::Json => println!("{}", report.json()),
+    }
+    let (began, ended) = (report.began, report.ended);
+    eprintln!("{began:.0} to {ended:.0}: sent {}", report.messages_text());
 }
 
 /// No bridge runs: the file says what the last one decided.
@@ -153,7 +185,7 @@ fn rows(entries: &[Entry]) -> Vec<Vec<String>> {
 /// An entry, for programs.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Line<'a> {
+pub(super) struct Line<'a> {
     at: Timestamp,
     first: Timestamp,
     count: u64,
@@ -170,7 +202,7 @@ struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    fn of(entry: &'a Entry) -> Self {
+    pub(super) fn of(entry: &'a Entry) -> Self {
         let Decision {
             at,
             reason,

@@ -62,7 +62,7 @@ pub struct Record {
 
 /// Bytes, as Kubernetes writes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Size(u64);
+pub(super) struct Size(pub(super) u64);
 
 impl FromStr for Size {
     type Err = String;
@@ -97,9 +97,7 @@ const FLUSH: Duration = Duration::from_secs(2);
 /// # Errors
 /// The rules are wrong, the cluster cannot be reached, or the file cannot be written.
 pub async fn run(arguments: &Record) -> Result<(), Failure> {
-    let redaction = Redaction::of(&arguments.redact).map_err(|error| {
-        Failure::new(failure::USAGE, error, "fields, and [] for each of a list")
-    })?;
+    let redaction = redaction(&arguments.redact)?;
     let files = arguments.files.files_of(&arguments.cluster).await?;
     let loaded = load(&files)?;
     let cluster = Cluster::connect(&arguments.cluster.address()).await?;
@@ -162,6 +160,12 @@ pub async fn run(arguments: &Record) -> Result<(), Failure> {
         arguments.output.display()
     );
     Ok(())
+}
+
+/// What is left out.
+pub(super) fn redaction(paths: &[String]) -> Result<Redaction, Failure> {
+    Redaction::of(paths)
+        .map_err(|error| Failure::new(failure::USAGE, error, "fields, and [] for each of a list"))
 }
 
 /// What to watch: the kinds of the rules, whole namespaces at a time.

@@ -15,19 +15,22 @@ use tokio::sync::watch;
 
 use super::control::default_state;
 use super::failure::{self, Failure};
+use super::record::{Size, redaction};
 use super::summary::Summary;
 use super::typed::served;
 use super::{ClusterArgs, FileArgs};
 use crate::config::duration;
 use crate::deliver::{CredentialError, Deliverer, NoSecrets, SecretReader, Tenants};
 use crate::journal::{Journal, Store};
+use crate::live::clock::Clock;
 use crate::live::reload::{self, Health, Watched};
 use crate::live::report::Taken;
 use crate::live::secrets::ClusterSecrets;
 use crate::live::signals::{Hangups, Signals};
 use crate::live::{self, Parts, control, logs};
-use crate::setup::Files;
+use crate::recording::run::RunRecorder;
 use crate::setup::last_good::{LastGood, Reloaded};
+use crate::setup::{Files, Loaded};
 use crate::watch::cluster::Cluster;
 use crate::watch::documents::Documents;
 
@@ -36,6 +39,7 @@ Examples:
   bellwether run --rules rules/
   bellwether run --rules rules/ --templates templates/ --context staging --param hold=30s
   bellwether run --rules-from-cluster       # kubectl apply -f rules.yaml; kubectl get bellwether -A
+  bellwether run --rules rules/ --record /var/lib/bellwether/      # bellwether replay FILE
   bellwether run --rules /etc/bellwether/rules --state /var/lib/bellwether/state --listen 0.0.0.0:8080
 
 Rules, receivers and templates are read again when they change (also when a mounted ConfigMap is
@@ -44,6 +48,13 @@ force and is told in the log, in /readyz and in bellwether_config_last_reload_su
 --rules-from-cluster the same goes for what the cluster holds, and each document's status says whether
 it was accepted and what it found. Documents in the bridge's own namespace are cluster-wide; others
 see only their namespace, and notify its receivers and those that are shared.
+
+--record writes down all that the engine is given, and when: what the watches said, of each object the
+fields that the rules read, how attempts ended, silences, reloads, and the state that it began with.
+`bellwether replay FILE` decides the same again. Values of Secrets, what --record-redact names, and
+credentials are not in it. The bridge never waits for it: what the disk cannot keep up with is left
+out, and the recording says so (bellwether_recording_lost_inputs_total); a full disk ends the
+recording, not the bridge (bellwether_recording).
 
 The first SIGTERM or Ctrl-C waits for attempts under way, at most ten seconds, and exits 0; the
 second stops at once with exit code 130. Nothing is lost either way: what is not yet delivered is in
@@ -72,6 +83,17 @@ pub struct Run {
     /// only.
     #[arg(long, value_name = "DURATION", default_value = "5s")]
     reload_interval: Every,
+    /// Record everything that is decided on, for `bellwether replay`: into this file, or into a new
+    /// one in this directory.
+    #[arg(long, value_name = "FILE|DIR")]
+    record: Option<PathBuf>,
+    /// A recording that is larger goes on in another file: `100Mi`, `1Gi`.
+    #[arg(long, value_name = "SIZE", default_value = "1Gi")]
+    record_max_size: Size,
+    /// A path of values that are left out of the recording: `spec.users[].password`. May be given
+    /// several times.
+    #[arg(long, value_name = "PATH")]
+    record_redact: Vec<String>,
 }
 
 /// How often, or never.
@@ -200,7 +222,9 @@ pub async fn run(arguments: &Run, format: logs::Format) -> Result<(), Failure> {
         tenants,
         cluster: cluster.clone(),
     };
+    let recorder = arguments.recorder(&loaded)?;
     let parts = Parts {
+        recorder,
         epoch: store.epoch(),
         journal: Box::new(store),
         loaded,
@@ -241,6 +265,29 @@ impl Run {
         } else {
             Tenants::ReachPublicAddresses
         }
+    }
+
+    /// The recording that somebody asked for, begun.
+    fn recorder(&self, loaded: &Loaded) -> Result<Option<RunRecorder>, Failure> {
+        let Some(path) = &self.record else {
+            return Ok(None);
+        };
+        let began = Clock::start().now();
+        let path = if path.is_dir() {
+            path.join(
+                began
+                    .strftime("bellwether-%Y%m%dT%H%M%SZ.jsonl.gz")
+                    .to_string(),
+            )
+        } else {
+            path.clone()
+        };
+        let sources = loaded.rules.streams().into_iter().map(|(source, _)| source);
+        let redaction = redaction(&self.record_redact)?;
+        let size = self.record_max_size.0;
+        let recorder = RunRecorder::create(&path, began, sources.collect(), redaction, size)?;
+        tracing::info!("recording to {}", path.display());
+        Ok(Some(recorder))
     }
 
     fn state_file(&self) -> PathBuf {

@@ -119,7 +119,9 @@ impl Ledger {
 }
 
 impl Filter {
-    fn fits(&self, entry: &Entry) -> bool {
+    /// Whether all that is given fits.
+    #[must_use]
+    pub fn fits(&self, entry: &Entry) -> bool {
         let Decision {
             at, reason, about, ..
         } = &entry.decision;

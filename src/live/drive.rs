@@ -11,10 +11,12 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use super::clock::Clock;
+use super::recording::Feed;
 use crate::engine::{Effect, Engine, Input, Setup, Status};
 use crate::names::NotificationId;
 use crate::notify::{Silence, SilenceChange};
 use crate::outbox::{DeadLetter, Delivery, OutboxChange, Waiting};
+use crate::setup::written::Written;
 use crate::watch::Signalled;
 
 /// How many signals are taken before time acts: no flood keeps a timer waiting.
@@ -63,6 +65,8 @@ pub enum Question {
 #[derive(Debug)]
 pub struct Reload {
     pub setup: Setup,
+    /// What it was made of, if somebody records it.
+    pub written: Option<Box<Written>>,
     pub taken: oneshot::Sender<()>,
 }
 
@@ -83,6 +87,8 @@ pub struct Drive {
     engine: Engine,
     clock: Clock,
     wires: Wires,
+    /// Where turns are recorded, if they are.
+    feed: Option<Feed>,
     /// Attempts handed out and not yet ended.
     in_flight: u64,
     /// When to stop waiting for them.
@@ -91,11 +97,12 @@ pub struct Drive {
 
 impl Drive {
     #[must_use]
-    pub fn new(engine: Engine, clock: Clock, wires: Wires) -> Self {
+    pub fn new(engine: Engine, clock: Clock, wires: Wires, feed: Option<Feed>) -> Self {
         Self {
             engine,
             clock,
             wires,
+            feed,
             in_flight: 0,
             drained_by: None,
         }
@@ -122,8 +129,12 @@ impl Drive {
     async fn turn(&mut self, inputs: &mut Vec<Input>) -> Result<(), Gone> {
         let mut effects = Vec::new();
         let now = self.clock.now();
+        let taken = self.feed.as_mut().and_then(|feed| feed.take(inputs));
         for input in inputs.drain(..).chain([Input::Tick]) {
             effects.extend(self.engine.step(now, input));
+        }
+        if let (Some(feed), Some(taken)) = (&mut self.feed, taken) {
+            feed.turn(now, taken, &effects);
         }
         if effects.is_empty() {
             return Ok(());
@@ -173,6 +184,9 @@ impl Drive {
             inputs.extend(self.wires.signals.try_recv().map(Input::Signalled));
         }
         inputs.push(Input::Reloaded(reload.setup));
+        if let (Some(feed), Some(written)) = (&mut self.feed, reload.written) {
+            feed.reloaded(written);
+        }
         // Whoever asked may have gone with the bridge.
         let _ = reload.taken.send(());
     }

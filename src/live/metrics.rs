@@ -42,6 +42,8 @@ pub struct Metrics {
     reload_successful: Gauge,
     reload_success_at: Gauge,
     config_problems: Gauge,
+    recording: Gauge,
+    unrecorded: Counter,
 }
 
 impl Metrics {
@@ -61,6 +63,8 @@ impl Metrics {
             reload_successful: Gauge::default(),
             reload_success_at: Gauge::default(),
             config_problems: Gauge::default(),
+            recording: Gauge::default(),
+            unrecorded: Counter::default(),
         };
         metrics.registry = Arc::new(metrics.registered());
         metrics
@@ -107,6 +111,16 @@ impl Metrics {
             self.journal_unsaved.clone(),
         );
         self.register_reloads(&mut registry);
+        registry.register(
+            "recording",
+            "1 while what the engine is given is written to a file (run --record)",
+            self.recording.clone(),
+        );
+        registry.register(
+            "recording_lost_inputs",
+            "What the engine was given and the recording could not keep up with",
+            self.unrecorded.clone(),
+        );
         registry
     }
 
@@ -183,6 +197,16 @@ impl Metrics {
     /// Counts a commit that failed.
     pub fn commit_failed(&self) {
         self.journal_failures.inc();
+    }
+
+    /// Whether what the engine is given is written to a file.
+    pub fn recording(&self, is: bool) {
+        self.recording.set(i64::from(is));
+    }
+
+    /// Counts what a recording could not keep up with.
+    pub fn unrecorded(&self, inputs: u64) {
+        self.unrecorded.inc_by(inputs);
     }
 
     /// How many records are in memory only.

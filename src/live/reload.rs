@@ -28,6 +28,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::setup::Loaded;
 use crate::setup::last_good::{LastGood, Reloaded};
 use crate::setup::reading::Reading;
+use crate::setup::written::Written;
 use crate::watch::cluster::Cluster;
 use crate::watch::documents::{Documents, Held};
 
@@ -89,6 +90,8 @@ pub struct Reload {
     pub attempts: Arc<Attempts>,
     pub engine: mpsc::Sender<drive::Reload>,
     pub metrics: Metrics,
+    /// Somebody records what the engine is given.
+    pub is_recorded: bool,
 }
 
 impl Reload {
@@ -184,7 +187,10 @@ impl Reload {
             formats: loaded.formats.clone(),
             deliverer,
         });
-        if !self.apply(&loaded, ways.clone()).await {
+        let written = self
+            .is_recorded
+            .then(|| Box::new(Written::of(&loaded, next.files())));
+        if !self.apply(&loaded, written, ways.clone()).await {
             return;
         }
         self.watched.last_good = next;
@@ -213,12 +219,22 @@ impl Reload {
     }
 
     /// `false`: the bridge is about to stop.
-    async fn apply(&mut self, loaded: &Loaded, ways: Arc<Ways>) -> bool {
+    async fn apply(
+        &mut self,
+        loaded: &Loaded,
+        written: Option<Box<Written>>,
+        ways: Arc<Ways>,
+    ) -> bool {
         let ended = self.streams.end_what_differs(&loaded.rules).await;
         self.attempts.replace(ways);
         let (taken, is_taken) = oneshot::channel();
         let setup = loaded.setup(self.cluster_name.clone());
-        let sent = self.engine.send(drive::Reload { setup, taken }).await;
+        let reload = drive::Reload {
+            setup,
+            written,
+            taken,
+        };
+        let sent = self.engine.send(reload).await;
         if sent.is_err() || is_taken.await.is_err() {
             return false;
         }

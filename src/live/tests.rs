@@ -15,6 +15,7 @@ fn healthy() -> Tasks {
         courier: pending(),
         http: pending(),
         control: pending(),
+        recorded: None,
     }
 }
 

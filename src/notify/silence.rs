@@ -33,7 +33,8 @@ pub struct Silence {
 }
 
 /// What is done to the silences that were made while the bridge runs.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum SilenceChange {
     /// A new one, or another version of one.
     Put(Silence),

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde_json::Value;
 
+use crate::cel::Json;
+
 /// What stands instead.
 const REDACTED: &str = "‹redacted›";
 /// Holds the whole manifest as it was applied, also of a Secret.
@@ -40,12 +42,59 @@ impl Redaction {
     }
 
     pub(super) fn apply(&self, object: &mut Value) {
-        if let Some(annotations) = object["metadata"]["annotations"].as_object_mut() {
+        let is_secret = object["apiVersion"] == "v1" && object["kind"] == "Secret";
+        self.apply_to(object, is_secret);
+    }
+
+    /// An object without what is left out.
+    pub(super) fn applied(&self, object: &Json) -> Json {
+        let mut object = serde_json::to_value(object).unwrap_or_default();
+        self.apply(&mut object);
+        Json::from(object)
+    }
+
+    /// The same of everything in it that may be an object, or a part of one. `secret`: that may be a
+    /// Secret, even if it does not say so.
+    pub(super) fn applied_within(&self, view: &Json, secret: bool) -> Json {
+        let mut view = serde_json::to_value(view).unwrap_or_default();
+        self.apply_within(&mut view, secret);
+        Json::from(view)
+    }
+
+    fn apply_within(&self, value: &mut Value, secret: bool) {
+        match value {
+            Value::Object(fields) => {
+                for inner in fields.values_mut() {
+                    self.apply_within(inner, secret);
+                }
+                let says_so = value["kind"] == "Secret";
+                self.apply_to(value, secret || says_so);
+            }
+            Value::Array(items) => {
+                for inner in items {
+                    self.apply_within(inner, secret);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether [`Self::apply`] may change something.
+    pub(super) fn concerns(&self, object: &Json) -> bool {
+        let kind = object.at(&["kind"]).and_then(Json::as_str);
+        let applied = object.at(&["metadata", "annotations", LAST_APPLIED]);
+        !self.0.is_empty() || kind == Some("Secret") || applied.is_some()
+    }
+
+    fn apply_to(&self, object: &mut Value, is_secret: bool) {
+        let annotations = object.pointer_mut("/metadata/annotations");
+        if let Some(annotations) = annotations.and_then(Value::as_object_mut) {
             annotations.remove(LAST_APPLIED);
         }
-        if object["apiVersion"] == "v1" && object["kind"] == "Secret" {
+        if is_secret {
             for values in ["data", "stringData"] {
-                for (_, value) in object[values].as_object_mut().into_iter().flatten() {
+                let values = object.get_mut(values).and_then(Value::as_object_mut);
+                for (_, value) in values.into_iter().flatten() {
                     *value = REDACTED.into();
                 }
             }
@@ -113,7 +162,11 @@ mod tests {
         insta::assert_snapshot!(object, @r#"{"metadata":{"annotations":{"other":"kept"}},"spec":{"users":[{"name":"ada","password":"‹redacted›"},{"password":"‹redacted›"}]},"status":{"token":"‹redacted›"}}"#);
         let mut secret = json!({"apiVersion": "v1", "kind": "Secret", "data": {"a": "c2VjcmV0"}});
         redaction.apply(&mut secret);
-        insta::assert_snapshot!(secret, @r#"{"apiVersion":"v1","kind":"Secret","data":{"a":"‹redacted›"},"metadata":{"annotations":null},"stringData":null}"#);
+        insta::assert_snapshot!(secret, @r#"{"apiVersion":"v1","kind":"Secret","data":{"a":"‹redacted›"}}"#);
+        let mut view =
+            json!({"rule": "r", "view": {"object": {"data": {"a": "c2VjcmV0"}}}, "data": "kept"});
+        redaction.apply_within(&mut view, true);
+        insta::assert_snapshot!(view, @r#"{"rule":"r","view":{"object":{"data":{"a":"‹redacted›"}}},"data":"kept"}"#);
         assert!(Redaction::of(&["spec..x".to_owned()]).is_err());
         assert!("spec.x[0]".parse::<Redaction>().is_err());
     }

@@ -1,5 +1,9 @@
 //! What is written is what is read, also of a file that was cut.
 
+use std::fs::File;
+use std::io::Read as _;
+
+use flate2::read::MultiGzDecoder;
 use serde_json::json;
 
 use super::*;
@@ -81,7 +85,7 @@ fn read(path: &Path) -> (Vec<String>, bool) {
         };
         lines.push(format!("{} {said}", frame.at.as_second() - 1_800_000_000));
     }
-    (lines, recording.is_cut)
+    (lines, recording.is_cut())
 }
 
 fn day(rig: &mut Rig) {

@@ -1,32 +1,20 @@
 //! [`Recorder`]: signals in, lines out, a new file when one is large enough.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::path::Path;
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{RecordingError, Redaction, VERSION, part_path};
+use super::parts::Parts;
+use super::{RecordingError, Redaction, VERSION};
 use crate::names::{ObjectRef, SourceKey, Uid};
 use crate::watch::{Header, Observation, Signal, Signalled, Source};
 
 /// Writes what streams say.
 pub struct Recorder {
-    header: super::Header,
+    parts: Parts,
     redaction: Redaction,
-    first: PathBuf,
-    /// A file that is larger is followed by another; in bytes.
-    largest: u64,
-    number: u32,
-    path: PathBuf,
-    file: GzEncoder<Counted>,
-    written: Arc<AtomicU64>,
     streams: HashMap<SourceKey, Stream>,
     /// All that was there has been said.
     began: bool,
@@ -41,24 +29,6 @@ struct Stream {
     /// What the list under way has named.
     named: Option<HashSet<Uid>>,
     listed: bool,
-}
-
-/// A file that counts what it is given.
-struct Counted {
-    file: BufWriter<File>,
-    written: Arc<AtomicU64>,
-}
-
-impl Write for Counted {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.file.write(bytes)?;
-        self.written.fetch_add(written as u64, Ordering::Relaxed);
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
 }
 
 impl Recorder {
@@ -82,26 +52,20 @@ impl Recorder {
             };
             (source.key(), stream)
         });
-        let written = Arc::default();
-        let mut recorder = Self {
-            streams: streams.collect(),
-            header: super::Header {
-                recording: VERSION,
-                began,
-                sources,
-            },
+        let streams = streams.collect();
+        let header = super::Header {
+            recording: VERSION,
+            began,
+            of_a_run: false,
+            sources,
+        };
+        Ok(Self {
+            parts: Parts::create(path, header, largest)?,
             redaction,
-            largest,
-            number: 0,
-            file: begin(path, &written)?,
-            path: path.to_owned(),
-            first: path.to_owned(),
-            written,
+            streams,
             began: false,
             lines: 0,
-        };
-        recorder.head()?;
-        Ok(recorder)
+        })
     }
 
     /// Writes what a stream said.
@@ -147,16 +111,13 @@ impl Recorder {
             Signal::EventDeleted(_) | Signal::Awake | Signal::RefreshEnded => {}
         }
         for line in lines {
-            self.write(&line)?;
+            self.parts.write(&line)?;
         }
         if !self.began && self.streams.values().all(|stream| stream.listed) {
             self.began = true;
-            self.write(&json!({"at": at, "type": "LIST-ENDED"}))?;
+            self.parts.write(&json!({"at": at, "type": "LIST-ENDED"}))?;
         }
-        if self.written.load(Ordering::Relaxed) > self.largest {
-            self.rotate()?;
-        }
-        Ok(())
+        self.parts.rotate_if_large()
     }
 
     /// Whether all that was there when it began is written.
@@ -171,8 +132,8 @@ impl Recorder {
     /// # Errors
     /// It cannot be written.
     pub fn flush(&mut self, at: Timestamp) -> Result<(), RecordingError> {
-        self.write(&json!({"at": at, "type": "TICK"}))?;
-        self.file.flush().map_err(|error| self.failed(error))
+        self.parts.write(&json!({"at": at, "type": "TICK"}))?;
+        self.parts.flush()
     }
 
     /// Ends the recording at this moment.
@@ -180,12 +141,8 @@ impl Recorder {
     /// # Errors
     /// It cannot be written.
     pub fn finish(mut self, at: Timestamp) -> Result<(), RecordingError> {
-        self.write(&json!({"at": at, "type": "TICK"}))?;
-        let ended = self
-            .file
-            .try_finish()
-            .and_then(|()| self.file.get_mut().flush());
-        ended.map_err(|error| self.failed(error))
+        self.parts.write(&json!({"at": at, "type": "TICK"}))?;
+        self.parts.finish()
     }
 
     fn object(&mut self, at: Timestamp, type_: &str, observation: &Observation) -> Value {
@@ -193,37 +150,6 @@ impl Recorder {
         let mut object = serde_json::to_value(&observation.object).unwrap_or_default();
         self.redaction.apply(&mut object);
         json!({"at": at, "type": type_, "object": object})
-    }
-
-    fn rotate(&mut self) -> Result<(), RecordingError> {
-        self.number += 1;
-        let path = part_path(&self.first, self.number);
-        self.written = Arc::default();
-        let next = begin(&path, &self.written)?;
-        let mut last = std::mem::replace(&mut self.file, next);
-        let ended = last.try_finish().and_then(|()| last.get_mut().flush());
-        ended.map_err(|error| self.failed(error))?;
-        self.path = path;
-        self.head()
-    }
-
-    fn head(&mut self) -> Result<(), RecordingError> {
-        let header = serde_json::to_value(&self.header).unwrap_or_default();
-        self.write(&header)
-    }
-
-    fn write(&mut self, line: &Value) -> Result<(), RecordingError> {
-        let mut text = line.to_string();
-        text.push('\n');
-        let written = self.file.write_all(text.as_bytes());
-        written.map_err(|error| self.failed(error))
-    }
-
-    fn failed(&self, error: io::Error) -> RecordingError {
-        RecordingError::File {
-            path: self.path.clone(),
-            error,
-        }
     }
 }
 
@@ -252,16 +178,4 @@ fn deletion(at: Timestamp, object: &ObjectRef) -> Value {
         "apiVersion": object.api_version, "kind": object.kind,
         "metadata": {"name": object.name, "namespace": object.namespace, "uid": object.uid.to_string()},
     }})
-}
-
-fn begin(path: &Path, written: &Arc<AtomicU64>) -> Result<GzEncoder<Counted>, RecordingError> {
-    let file = File::create_new(path).map_err(|error| RecordingError::File {
-        path: path.to_owned(),
-        error,
-    })?;
-    let counted = Counted {
-        file: BufWriter::new(file),
-        written: Arc::clone(written),
-    };
-    Ok(GzEncoder::new(counted, Compression::fast()))
 }

@@ -7,9 +7,12 @@ use serde_json::json;
 
 use super::*;
 use crate::cel::Json;
+use crate::decision::Reason;
 use crate::recording::{Recorder, Redaction};
 use crate::setup::{Files, load};
 use crate::watch::{Change, Observation};
+
+mod run;
 
 const RULES: &str = "\
 apiVersion: bellwether.dev/v1alpha1
@@ -130,11 +133,18 @@ fn holds_and_messages_are_counted_on_the_time_of_the_recording() {
     RECEIVER   MESSAGES   A WEEK
     hook       13         2184
 
+    RECEIVER (OF SHADOWS)   MESSAGES   A WEEK
+    hook                    7          1176
+
     NOISIEST OBJECTS               MESSAGES
     DatabaseInstance/prod/orders   12
     DatabaseInstance/prod/carts    1
+
+    NOISIEST OBJECTS (OF SHADOWS)   MESSAGES
+    DatabaseInstance/prod/orders    6
+    DatabaseInstance/prod/carts     1
     ");
-    assert_snapshot!(report.summary(), @"2027-01-15T08:00:00Z to 2027-01-15T09:00:00Z: 13 transitions, 2 rules; would have sent 13 messages, about 2184 a week; 12 of them about DatabaseInstance/prod/orders");
+    assert_snapshot!(report.summary(), @"2027-01-15T08:00:00Z to 2027-01-15T09:00:00Z: 13 transitions, 2 rules; would have sent 13 messages, about 2184 a week; 12 of them about DatabaseInstance/prod/orders; shadows would have sent 7 messages, about 1176 a week");
 }
 
 #[test]

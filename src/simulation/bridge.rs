@@ -9,6 +9,7 @@ use super::death::Fuse;
 use super::model::Model;
 use super::plan::{SILENCED, STREAMS, Step, Stream};
 use super::receivers::Receiver;
+use super::recorded::Given;
 use super::setup::{RECEIVERS, setup};
 use crate::alert::Alert;
 use crate::cel::PathSet;
@@ -48,10 +49,21 @@ pub struct Bridge {
     pub(super) broken: Option<String>,
     /// What was attempted and decided, a line each.
     pub told: Vec<String>,
+    /// What the engine was given, if somebody wants to know.
+    pub(super) given: Option<Vec<Given>>,
 }
 
 impl Bridge {
     pub fn start() -> Self {
+        Self::begin(None)
+    }
+
+    /// The same, writing down what the engine is given.
+    pub(super) fn recorded() -> Self {
+        Self::begin(Some(Vec::new()))
+    }
+
+    fn begin(given: Option<Vec<Given>>) -> Self {
         let setup = setup(false, false);
         let now = Timestamp::from_second(1_000_000).expect("a moment of 1970");
         let mut bridge = Self {
@@ -74,7 +86,9 @@ impl Bridge {
             silenced: BTreeSet::new(),
             broken: None,
             told: Vec::new(),
+            given,
         };
+        bridge.note_beginning();
         bridge.list_all(0);
         bridge
     }
@@ -246,7 +260,7 @@ impl Bridge {
         while !inputs.is_empty() {
             for input in std::mem::take(&mut inputs) {
                 self.model.tick(self.now);
-                let effects = self.engine.step(self.now, input);
+                let effects = self.give(input);
                 for effect in effects {
                     self.carry_out(effect);
                     if self.deaths > deaths {

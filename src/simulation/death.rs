@@ -64,6 +64,7 @@ impl Bridge {
         self.model.started(self.now);
         let records = self.journal.clone().into_iter().collect();
         self.engine = Engine::restore(self.now, self.setup.clone(), records);
+        self.note_beginning();
         self.list_all(fuse.away);
     }
 }

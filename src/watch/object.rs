@@ -5,6 +5,8 @@
 
 use std::sync::{Arc, LazyLock};
 
+use serde::{Deserialize, Serialize};
+
 use crate::cel::{Json, Map, PathSet};
 use crate::names::{ObjectRef, Uid};
 use crate::watch::{Change, Header, Observation, metadata};
@@ -45,6 +47,24 @@ impl Observation {
             object,
             header,
         })
+    }
+}
+
+/// An observation as it is written: its header follows from its object.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Written(Change, Json);
+
+impl From<Observation> for Written {
+    fn from(observation: Observation) -> Self {
+        Self(observation.change, observation.object)
+    }
+}
+
+impl TryFrom<Written> for Observation {
+    type Error = &'static str;
+
+    fn try_from(Written(change, object): Written) -> Result<Self, Self::Error> {
+        Self::of(change, object).ok_or("the object has no name or no kind")
     }
 }
 

@@ -25,6 +25,7 @@ mod refusals;
 mod related;
 mod reload;
 mod routes;
+mod run_record;
 mod scenarios;
 mod slack;
 mod stop;

@@ -69,11 +69,17 @@ async fn said_and_reloaded() {
     }
     let (taken, is_taken) = oneshot::channel();
     let setup = rules(&["Cache"]);
-    ask_to_reload.try_send(Reload { setup, taken }).unwrap();
+    ask_to_reload
+        .try_send(Reload {
+            setup,
+            written: None,
+            taken,
+        })
+        .unwrap();
 
     let mut clock = Clock::start();
     let engine = Engine::new(clock.now(), rules(&["Database", "Cache"]));
-    let drive = tokio::spawn(Drive::new(engine, clock, wires).run());
+    let drive = tokio::spawn(Drive::new(engine, clock, wires, None).run());
     is_taken.await.unwrap();
     let mut reasons = Vec::new();
     while reasons.len() < 2 {
