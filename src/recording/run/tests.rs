@@ -97,6 +97,7 @@ fn entries(folder: &std::path::Path) -> Vec<Entry> {
     let seen = ObjectSeen {
         object: Arc::new(secret("a", "c2VjcmV0")),
         levels: std::collections::BTreeMap::new(),
+        last_well: std::collections::BTreeMap::new(),
     };
     let alert = alert();
     vec![
