@@ -6,6 +6,7 @@
 //!
 //! A relist says nothing new: what changed is a line, what it does not name any more is a deletion.
 
+mod ahead;
 mod lines;
 mod parts;
 mod redact;
@@ -85,6 +86,8 @@ struct Line<'l> {
 pub enum RecordingError {
     #[error("{}: {error}", path.display())]
     File { path: PathBuf, error: io::Error },
+    #[error("no thread can be started: {0}")]
+    Thread(io::Error),
     #[error("{} is no recording of bellwether", path.display())]
     Foreign { path: PathBuf },
     #[error("{} is a recording of format {version}, and this version reads {VERSION}", path.display())]
@@ -102,6 +105,8 @@ pub struct Recording {
     lines: Lines,
     /// What is read of objects.
     paths: PathSet,
+    /// The line that was read last.
+    text: String,
 }
 
 impl Recording {
@@ -113,6 +118,7 @@ impl Recording {
         Ok(Self {
             lines: Lines::open(path)?,
             paths: with_identity(paths),
+            text: String::new(),
         })
     }
 
@@ -132,11 +138,10 @@ impl Recording {
     /// # Errors
     /// A file cannot be read, or a line of it is not what it should be.
     pub fn read(&mut self) -> Result<Option<Frame>, RecordingError> {
-        let mut text = String::new();
-        if !self.lines.read(&mut text)? {
+        if !self.lines.read(&mut self.text)? {
             return Ok(None);
         }
-        let frame = frame(&text, &self.paths);
+        let frame = frame(&self.text, &self.paths);
         let wrong = |why| self.lines.wrong(why);
         frame.map(Some).map_err(wrong)
     }

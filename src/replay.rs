@@ -64,15 +64,17 @@ pub fn replay(
         loaded,
     };
     player.run.decisions = Some(Vec::new());
-    let mut frames = 0;
-    while let Some(frame) = recording.read()? {
-        player.play(frame);
-        player.count(heard);
-        frames += 1;
-        if frames % 10_000 == 0 {
-            progress(frames);
+    let read = recording.read_ahead(|frames| {
+        for (number, frame) in (1..).zip(frames) {
+            player.play(frame?);
+            player.count(heard);
+            if number % 10_000 == 0 {
+                progress(number);
+            }
         }
-    }
+        Ok(())
+    });
+    read.map_err(RecordingError::Thread)??;
     player.end();
     player.count(heard);
     player.report.is_cut = recording.is_cut();

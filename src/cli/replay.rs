@@ -253,6 +253,7 @@ impl From<RecordingError> for Failure {
                 "a recording is never overwritten: choose another name, or remove it"
             }
             RecordingError::File { .. } => "is the path right, and is there room?",
+            RecordingError::Thread(_) => "is there a limit on processes?",
             RecordingError::Foreign { .. } => {
                 "make one with `bellwether record`; manifests and what kubectl watched go to `dry-run --from`"
             }
