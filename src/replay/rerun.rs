@@ -17,8 +17,8 @@ use crate::engine::{Effect, Engine, Input};
 use crate::names::{NotificationId, SourceKey};
 use crate::notify::Notification;
 use crate::outbox::Outcome;
-use crate::recording::RecordingError;
 use crate::recording::run::{Began, Decided, Entry, Lost, RunRecording, Taken, Turn};
+use crate::recording::{RecordingError, VERSION_OF_PROGRAM};
 use crate::watch::{Signal, Signalled};
 
 /// So many differences are kept.
@@ -32,6 +32,8 @@ pub struct Rerun {
     pub turns: u64,
     pub decisions: u64,
     pub attempts: u64,
+    /// The version of the program that ran.
+    pub by: String,
     /// Turns in which something else is decided now.
     pub otherwise: u64,
     /// The first of those.
@@ -88,6 +90,7 @@ pub fn rerun(
         }
     }
     player.rerun.report.is_cut = recording.is_cut();
+    player.rerun.by.clone_from(&recording.header().by);
     Ok(player.rerun)
 }
 
@@ -255,7 +258,10 @@ impl Rerun {
                 "the same is decided as then: {decisions} decisions and {attempts} attempts in {turns} turns"
             );
         }
-        let mut text = format!("{otherwise} of {turns} turns decide otherwise than then");
+        let mut text = format!(
+            "{otherwise} of {turns} turns decide otherwise than then, under {} (this is {VERSION_OF_PROGRAM})",
+            self.by
+        );
         for one in &self.differences {
             let then = one.then.iter().map(|line| format!("\n    then: {line}"));
             let now = one.now.iter().map(|line| format!("\n    now:  {line}"));
@@ -275,6 +281,7 @@ impl Rerun {
         json["turns"] = self.turns.into();
         json["decisions"] = self.decisions.into();
         json["attempts"] = self.attempts.into();
+        json["recordedBy"] = self.by.as_str().into();
         json["otherwise"] = self.otherwise.into();
         let differences = self.differences.iter();
         json["differences"] = differences

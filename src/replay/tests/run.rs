@@ -199,7 +199,7 @@ fn where_something_else_is_decided_than_then_is_said() {
     assert!(!rerun.is_same());
     assert_eq!(rerun.otherwise, 1);
     assert_snapshot!(rerun.summary(), @r##"
-    1 of 14 turns decide otherwise than then
+    1 of 14 turns decide otherwise than then, under 0.1.0 (this is 0.1.0)
       2027-01-15T08:09:00Z
         then: attempt 7 of another
         now:  attempt 1 of 1ace810f483e1e72100a5f369dd64846
