@@ -5,6 +5,7 @@
 //! began with then, and is given everything in the same order at the same moments.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -265,11 +266,11 @@ impl Rerun {
         for one in &self.differences {
             let then = one.then.iter().map(|line| format!("\n    then: {line}"));
             let now = one.now.iter().map(|line| format!("\n    now:  {line}"));
-            let mut lines: String = then.chain(now).collect();
+            let lines: String = then.chain(now).collect();
+            let _ = write!(text, "\n  {}{lines}", one.at);
             if lines.is_empty() {
-                lines = "\n    the same, in another order".to_owned();
+                text.push_str(" the same, in another order");
             }
-            text += &format!("\n  {}{lines}", one.at);
         }
         text
     }

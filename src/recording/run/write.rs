@@ -119,7 +119,7 @@ impl RunRecorder {
                 }
                 other => other,
             };
-            self.parts.write(&Line::In(taken))?;
+            self.parts.write(&Line::In(Box::new(taken)))?;
         }
         self.parts.write(&Line::Turn { at, decided })?;
         self.parts.rotate_if_large()
