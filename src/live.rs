@@ -208,25 +208,10 @@ fn start(parts: Parts, stop: oneshot::Receiver<()>) -> Tasks {
         courier: Task::start(courier::run(released, ended, move |attempt| {
             attempts.clone().make(attempt)
         })),
-        http: Task::start(async move {
-            match parts.listener {
-                Some(listener) => http::serve(listener, answers).await,
-                None => std::future::pending().await,
-            }
-        }),
-        reports: Task::start(async move {
-            match reports {
-                Some(reports) => reports.run().await,
-                None => std::future::pending().await,
-            }
-        }),
+        http: Task::start_some(parts.listener.map(|it| http::serve(it, answers))),
+        reports: Task::start_some(reports.map(Reports::run)),
         recorded,
-        control: Task::start(async move {
-            match parts.control {
-                Some(listener) => listener.serve(control).await,
-                None => std::future::pending().await,
-            }
-        }),
+        control: Task::start_some(parts.control.map(|it| it.serve(control))),
     }
 }
 
@@ -236,6 +221,16 @@ struct Task<T>(JoinHandle<T>);
 impl<T: Send + 'static> Task<T> {
     fn start(work: impl Future<Output = T> + Send + 'static) -> Self {
         Self(tokio::spawn(work))
+    }
+
+    /// The same, or one that never ends.
+    fn start_some(work: Option<impl Future<Output = T> + Send + 'static>) -> Self {
+        Self::start(async move {
+            match work {
+                Some(work) => work.await,
+                None => std::future::pending().await,
+            }
+        })
     }
 
     async fn end(&mut self) -> Result<T, JoinError> {

@@ -29,6 +29,8 @@ pub use write::Recorder;
 
 /// The version of the format.
 const VERSION: u32 = 1;
+/// The version of the program.
+pub(crate) const VERSION_OF_PROGRAM: &str = env!("CARGO_PKG_VERSION");
 
 /// The first line of a file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,8 +39,11 @@ pub struct Header {
     /// The version of the format.
     pub recording: u32,
     pub began: Timestamp,
+    /// The version of the program that wrote it.
+    #[serde(default)]
+    pub by: String,
     /// It is of a bridge that ran ([`run`]), not of what a cluster said alone.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, rename = "run", skip_serializing_if = "std::ops::Not::not")]
     pub of_a_run: bool,
     /// What was watched.
     pub sources: Vec<Source>,

@@ -11,6 +11,7 @@
 mod bridge;
 mod cluster;
 mod death;
+mod decided;
 mod judge;
 mod model;
 mod mutes;

@@ -160,7 +160,7 @@ fn played(
     tells: bool,
 ) -> Result<Report, Failure> {
     let mut loaded = setup::load(files)?;
-    let missing = missing(&loaded.rules, watched.iter());
+    let missing = missing(&loaded.rules, watched);
     if !missing.is_empty() {
         let names = loaded.rules.rules.iter().map(|rule| &rule.name);
         let tried = names.filter(|name| !missing.rules.contains(name));

@@ -18,8 +18,8 @@ use crate::recording::RecordingError;
 use crate::recording::run::{Began, Decided, Entry, Lost, RunRecorder, Taken, Turn};
 use crate::setup::written::Written;
 
-/// Inputs that wait for the disk at most. An object is about a kilobyte.
-const MOST: usize = 16_384;
+/// Inputs that wait for the disk at most. An object is about a kilobyte: 32 MB.
+const MOST: usize = 32_768;
 /// Turns that wait for the disk at most.
 const TURNS: usize = 4_096;
 /// How often what was written is made safe.

@@ -61,6 +61,19 @@ impl Redaction {
         Json::from(view)
     }
 
+    /// The same of an object's `spec`.
+    pub(super) fn applied_to_spec(&self, spec: &Json) -> Json {
+        let mut object = Value::Object(serde_json::Map::new());
+        object["spec"] = serde_json::to_value(spec).unwrap_or_default();
+        self.apply(&mut object);
+        Json::from(object["spec"].take())
+    }
+
+    /// Whether somebody named paths.
+    pub(super) fn has_paths(&self) -> bool {
+        !self.0.is_empty()
+    }
+
     fn apply_within(&self, value: &mut Value, secret: bool) {
         match value {
             Value::Object(fields) => {

@@ -103,7 +103,7 @@ enum Line {
         cluster: Arc<str>,
         written: Box<Written>,
     },
-    In(Taken),
+    In(Box<Taken>),
     /// The inputs before it were given then, and this was decided.
     Turn {
         at: Timestamp,

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::parts::Parts;
-use super::{RecordingError, Redaction, VERSION};
+use super::{RecordingError, Redaction, VERSION, VERSION_OF_PROGRAM};
 use crate::names::{ObjectRef, SourceKey, Uid};
 use crate::watch::{Header, Observation, Signal, Signalled, Source};
 
@@ -56,6 +56,7 @@ impl Recorder {
         let header = super::Header {
             recording: VERSION,
             began,
+            by: VERSION_OF_PROGRAM.to_owned(),
             of_a_run: false,
             sources,
         };

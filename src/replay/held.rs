@@ -128,10 +128,10 @@ impl Watched {
 
 /// What these rules read and was not watched.
 #[must_use]
-pub fn missing<'w>(rules: &RuleSet, watched: impl Iterator<Item = &'w Watched> + Clone) -> Missing {
+pub fn missing(rules: &RuleSet, watched: &[Watched]) -> Missing {
     let mut missing = Missing::default();
     let mut holds = |source: &Source, paths: &PathSet| {
-        let whys = watched.clone().map(|one| one.covers(source, paths).err());
+        let whys = watched.iter().map(|one| one.covers(source, paths).err());
         // The nearest of all reasons.
         let why = whys
             .reduce(|a, b| a.and_then(|a| b.map(|b| a.max(b))))

@@ -114,7 +114,10 @@ impl Player<'_> {
         self.hears.clear();
         let streams = streams(written)?;
         // After a reload less may be watched than before.
-        let none = missing(&self.loaded.rules, streams.values());
+        let none = missing(
+            &self.loaded.rules,
+            &streams.values().cloned().collect::<Vec<_>>(),
+        );
         self.report.missing.kinds.extend(none.kinds);
         self.report.missing.rules.extend(none.rules);
         for (at, own) in self.loaded.rules.sources.iter().enumerate() {

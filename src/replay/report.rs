@@ -17,6 +17,8 @@ use crate::notify::Notification;
 /// How many objects are named.
 const NOISIEST: usize = 10;
 const WEEK: f64 = 7.0 * 24.0 * 3600.0;
+/// What is shorter, in seconds, says nothing of a week.
+const SHORTEST: f64 = 600.0;
 
 /// What rules made of some time.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -152,7 +154,7 @@ impl Report {
         self.ended.duration_since(self.began)
     }
 
-    /// So many in the recording's time: how many a week. Nothing for a recording of no time.
+    /// So many in the time that there is: how many a week. Nothing for less than ten minutes.
     #[must_use]
     pub fn a_week(&self, count: u64) -> Option<u64> {
         let seconds = self.length().as_secs_f64();
@@ -163,7 +165,7 @@ impl Report {
             reason = "an estimate"
         )]
         let week = (count as f64 * WEEK / seconds).round() as u64;
-        (seconds >= 1.0).then_some(week)
+        (seconds >= SHORTEST).then_some(week)
     }
 
     /// What two sets of rules told of differently, the largest difference first.

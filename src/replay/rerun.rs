@@ -5,6 +5,7 @@
 //! began with then, and is given everything in the same order at the same moments.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -17,8 +18,8 @@ use crate::engine::{Effect, Engine, Input};
 use crate::names::{NotificationId, SourceKey};
 use crate::notify::Notification;
 use crate::outbox::Outcome;
-use crate::recording::RecordingError;
 use crate::recording::run::{Began, Decided, Entry, Lost, RunRecording, Taken, Turn};
+use crate::recording::{RecordingError, VERSION_OF_PROGRAM};
 use crate::watch::{Signal, Signalled};
 
 /// So many differences are kept.
@@ -32,6 +33,8 @@ pub struct Rerun {
     pub turns: u64,
     pub decisions: u64,
     pub attempts: u64,
+    /// The version of the program that ran.
+    pub by: String,
     /// Turns in which something else is decided now.
     pub otherwise: u64,
     /// The first of those.
@@ -88,6 +91,7 @@ pub fn rerun(
         }
     }
     player.rerun.report.is_cut = recording.is_cut();
+    player.rerun.by.clone_from(&recording.header().by);
     Ok(player.rerun)
 }
 
@@ -255,15 +259,18 @@ impl Rerun {
                 "the same is decided as then: {decisions} decisions and {attempts} attempts in {turns} turns"
             );
         }
-        let mut text = format!("{otherwise} of {turns} turns decide otherwise than then");
+        let mut text = format!(
+            "{otherwise} of {turns} turns decide otherwise than then, under {} (this is {VERSION_OF_PROGRAM})",
+            self.by
+        );
         for one in &self.differences {
             let then = one.then.iter().map(|line| format!("\n    then: {line}"));
             let now = one.now.iter().map(|line| format!("\n    now:  {line}"));
-            let mut lines: String = then.chain(now).collect();
+            let lines: String = then.chain(now).collect();
+            let _ = write!(text, "\n  {}{lines}", one.at);
             if lines.is_empty() {
-                lines = "\n    the same, in another order".to_owned();
+                text.push_str(" the same, in another order");
             }
-            text += &format!("\n  {}{lines}", one.at);
         }
         text
     }
@@ -275,6 +282,7 @@ impl Rerun {
         json["turns"] = self.turns.into();
         json["decisions"] = self.decisions.into();
         json["attempts"] = self.attempts.into();
+        json["recordedBy"] = self.by.as_str().into();
         json["otherwise"] = self.otherwise.into();
         let differences = self.differences.iter();
         json["differences"] = differences

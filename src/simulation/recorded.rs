@@ -45,8 +45,8 @@ fn through_the_file(input: Input) -> Input {
     input.expect("it is no reload")
 }
 
-fn record_through_the_file(record: (Key, Record)) -> (Key, Record) {
-    let line = serde_json::to_string(&record).expect("a record can be written");
+fn record_through_the_file(record: &(Key, Record)) -> (Key, Record) {
+    let line = serde_json::to_string(record).expect("a record can be written");
     serde_json::from_str(&line).expect("a record can be read")
 }
 
@@ -62,7 +62,7 @@ fn a_recorded_history_given_to_another_engine_has_the_same_effects_byte_by_byte(
         for given in bridge.given.take().into_iter().flatten() {
             match given {
                 Given::Began(now, setup, records) => {
-                    let records = records.into_iter().map(record_through_the_file);
+                    let records = records.iter().map(record_through_the_file);
                     engine = Some(Engine::restore(now, setup, records.collect()));
                     began += 1;
                 }

@@ -156,8 +156,12 @@ async fn history(world: &World, bridge: &Bridge) {
     silence(world, &["expire", "night"]);
     world.webhook.wait_for(4, SOON).await.unwrap();
 
+    // A rule that is wrong stays as it was, and its alerts with it; then it is edited.
+    let wrong = rules(world, "1s").replace("'Failed'\n  for", "\n  for");
+    fs::write(world.rules(), wrong).unwrap();
+    bridge.says("\"frozen").await;
     fs::write(world.rules(), rules(world, "2s")).unwrap();
-    bridge.says("\"reloaded\"").await;
+    bridge.says_again("\"reloaded\"", 2).await;
     world.phase(&databases[1], "Failed").await;
     world.webhook.wait_for(5, SOON).await.unwrap();
     world.phase(&databases[2], "Running").await;
@@ -188,7 +192,7 @@ async fn a_run_that_was_recorded_decides_the_same_when_it_is_played_again() {
     assert!(then.len() > 20, "{then:#?}");
     let reasons: Vec<&str> = then.iter().filter_map(|it| it["reason"].as_str()).collect();
     for reason in [
-        "firing", "resolved", "occurred", "silenced", "retrying", "shadowed", "sent",
+        "frozen", "firing", "resolved", "occurred", "silenced", "retrying", "shadowed", "sent",
     ] {
         assert!(reasons.contains(&reason), "{reason}: {reasons:?}");
     }

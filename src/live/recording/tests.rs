@@ -85,7 +85,7 @@ fn what_the_disk_cannot_keep_up_with_is_counted_and_said_where_it_is_missing() {
         feed.turn(at(turns + more), Vec::new(), &[]);
         more += 1;
     }
-    let lost = 10 + more - 1;
+    let missed = 10 + more - 1;
     drop(feed);
     thread.join().unwrap().unwrap();
     let all = read(&path);
@@ -95,7 +95,7 @@ fn what_the_disk_cannot_keep_up_with_is_counted_and_said_where_it_is_missing() {
     };
     assert_eq!(
         (found.turns, found.inputs),
-        (u64::try_from(lost).unwrap(), 10)
+        (u64::try_from(missed).unwrap(), 10)
     );
     let Some(Entry::Turn(last)) = all.last() else {
         panic!("{all:?}");

@@ -60,11 +60,12 @@ impl RunRecording {
                     };
                     return Ok(Some(Entry::Began(Box::new(began))));
                 }
-                Line::In(Taken::Reloaded(written)) => {
-                    let written = Box::new(self.with_schemas(*written));
-                    inputs.push(Taken::Reloaded(written));
-                }
-                Line::In(taken) => inputs.push(taken),
+                Line::In(taken) => inputs.push(match *taken {
+                    Taken::Reloaded(written) => {
+                        Taken::Reloaded(Box::new(self.with_schemas(*written)))
+                    }
+                    other => other,
+                }),
                 Line::Turn { at, decided } => {
                     return Ok(Some(Entry::Turn(Turn {
                         at,

@@ -78,6 +78,7 @@ fn alert() -> Arc<Alert> {
         texts: crate::alert::Texts::default(),
         view: Arc::new(Json::from(json!({
             "object": {"data": {"key": "c2VjcmV0"}}, "variables": {"key": "c2VjcmV0"},
+            "changes": [{"path": "spec.users[0].password", "old": "c2VjcmV0", "new": "x"}],
         }))),
     })
 }
@@ -94,10 +95,15 @@ fn entries(folder: &std::path::Path) -> Vec<Entry> {
         about: About::default(),
         until: Some(at(9)),
     };
+    let spec = secret("a", "c2VjcmV0").get("spec").cloned().map(Arc::new);
+    let well = crate::transition::LastWell {
+        spec,
+        well_since: None,
+    };
     let seen = ObjectSeen {
         object: Arc::new(secret("a", "c2VjcmV0")),
         levels: std::collections::BTreeMap::new(),
-        last_well: std::collections::BTreeMap::new(),
+        last_well: [("r".into(), well)].into(),
     };
     let alert = alert();
     vec![
@@ -207,7 +213,11 @@ fn what_is_read_is_what_was_written_and_no_value_of_a_secret_is_in_it() {
     if let Entry::Began(began) = &mut expected[0] {
         for (_, record) in &mut began.records {
             match record {
-                Record::Object(seen) => seen.object = Arc::new(redacted(&seen.object)),
+                Record::Object(seen) => {
+                    seen.object = Arc::new(redacted(&seen.object));
+                    let well = seen.last_well.values_mut().next().unwrap();
+                    well.spec = well.spec.as_ref().map(|spec| Arc::new(redacted(spec)));
+                }
                 Record::Alert(alert) => {
                     let view = json!({"object": {"data": {"key": "‹redacted›"}}});
                     Arc::make_mut(alert).view = Arc::new(Json::from(view));

@@ -7,13 +7,14 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::super::parts::Parts;
-use super::super::{Header, RecordingError, Redaction, VERSION};
+use super::super::{Header, RecordingError, Redaction, VERSION, VERSION_OF_PROGRAM};
 use super::{Began, Entry, Line, Taken, Turn};
 use crate::alert::Alert;
 use crate::cel::Json;
 use crate::journal::{Key, Record};
 use crate::notify::Notification;
 use crate::setup::written::Written;
+use crate::transition::ObjectSeen;
 use crate::watch::{Observation, Signal, Source};
 
 /// How the key of a stream of Secrets begins.
@@ -42,6 +43,7 @@ impl RunRecorder {
         let header = Header {
             recording: VERSION,
             began,
+            by: VERSION_OF_PROGRAM.to_owned(),
             of_a_run: true,
             sources,
         };
@@ -117,7 +119,7 @@ impl RunRecorder {
                 }
                 other => other,
             };
-            self.parts.write(&Line::In(taken))?;
+            self.parts.write(&Line::In(Box::new(taken)))?;
         }
         self.parts.write(&Line::Turn { at, decided })?;
         self.parts.rotate_if_large()
@@ -147,7 +149,15 @@ impl RunRecorder {
             Record::Object(seen) => {
                 let secret =
                     matches!(key, Key::Object(source, _) if source.as_str().starts_with(SECRETS));
-                seen.object = Arc::new(self.redaction.applied_within(&seen.object, secret));
+                let ObjectSeen {
+                    object,
+                    levels: _,
+                    last_well,
+                } = seen;
+                *object = Arc::new(self.redaction.applied_within(object, secret));
+                for spec in last_well.values_mut().filter_map(|well| well.spec.as_mut()) {
+                    *spec = Arc::new(self.redaction.applied_to_spec(spec));
+                }
             }
             Record::Alert(alert) => self.redact_view(alert),
             Record::Outbox(waiting) => self.redact_views(&mut waiting.notification),
@@ -176,10 +186,11 @@ impl RunRecorder {
     fn redact_view(&self, alert: &mut Arc<Alert>) {
         let alert = Arc::make_mut(alert);
         let mut view = self.redaction.applied_within(&alert.view, true);
-        if alert.source.as_str().starts_with(SECRETS)
-            && let Json::Map(fields) = view
-        {
-            let fields = fields.iter().filter(|(name, _)| &**name != "variables");
+        let may_hold_any = alert.source.as_str().starts_with(SECRETS) || self.redaction.has_paths();
+        if may_hold_any && let Json::Map(fields) = view {
+            // Values that do not say where they are from.
+            let kept = |name: &str| !["variables", "changes"].contains(&name);
+            let fields = fields.iter().filter(|(name, _)| kept(name));
             view = Json::Map(fields.cloned().collect());
         }
         alert.view = Arc::new(view);

@@ -199,7 +199,7 @@ fn where_something_else_is_decided_than_then_is_said() {
     assert!(!rerun.is_same());
     assert_eq!(rerun.otherwise, 1);
     assert_snapshot!(rerun.summary(), @r##"
-    1 of 14 turns decide otherwise than then
+    1 of 14 turns decide otherwise than then, under 0.1.0 (this is 0.1.0)
       2027-01-15T08:09:00Z
         then: attempt 7 of another
         now:  attempt 1 of 1ace810f483e1e72100a5f369dd64846
@@ -241,7 +241,7 @@ spec:
 "
     );
     let watched = others::watched(&mut RunRecording::open(&path).unwrap()).unwrap();
-    let missing = missing(&loaded(&more).rules, watched.iter());
+    let missing = missing(&loaded(&more).rules, &watched);
     assert_snapshot!(missing.text(), @"
     1 rule not tried: tier
       stable.example.com/v1/DatabaseInstance: recorded without fields that the rules read
@@ -290,13 +290,13 @@ spec:
         ..database.clone()
     };
     let all = [Watched::whole(&database)];
-    assert_snapshot!(missing(&loaded.rules, all.iter()).text(), @"
+    assert_snapshot!(missing(&loaded.rules, &all).text(), @"
     2 rules not tried: pods, warned
       events.k8s.io/v1/Event: not recorded
       v1/Pod: not recorded
     ");
     let some = [Watched::whole(&of_prod), Watched::whole(&Source::events())];
-    assert_snapshot!(missing(&loaded.rules, some.iter()).text(), @"
+    assert_snapshot!(missing(&loaded.rules, &some).text(), @"
     3 rules not tried: failed, pods, tried
       stable.example.com/v1/DatabaseInstance: recorded in other namespaces or by other selectors only
       v1/Pod: not recorded
