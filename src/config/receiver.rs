@@ -157,6 +157,8 @@ pub struct Alertmanager {
     pub basic: Option<Basic>,
     /// A PEM file of certificate authorities to trust besides the public ones.
     pub ca_file: Option<PathBuf>,
+    /// What we show a server that wants to know who asks (mutual TLS).
+    pub client_certificate: Option<ClientCertificate>,
 }
 
 /// An HTTP endpoint.
@@ -187,6 +189,18 @@ pub struct Webhook {
     pub success_codes: Vec<u16>,
     /// A PEM file of certificate authorities to trust besides the public ones.
     pub ca_file: Option<PathBuf>,
+    /// What we show a server that wants to know who asks (mutual TLS).
+    pub client_certificate: Option<ClientCertificate>,
+}
+
+/// A certificate and its key, read again whenever they are used: what renews them needs no restart.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ClientCertificate {
+    /// The certificate as PEM, followed by the authorities between it and the root, if there are any.
+    pub certificate: Credential,
+    /// Its private key as PEM.
+    pub key: Credential,
 }
 
 /// HTTP basic authentication.

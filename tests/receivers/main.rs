@@ -27,8 +27,11 @@ use futures::future::BoxFuture;
 use serde_json::json;
 
 mod alertmanager;
+mod hostile;
 mod pagerduty;
+mod secrets;
 mod slack_bot;
+mod tls;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -101,6 +104,7 @@ fn webhook_to(url: String) -> Webhook {
         hmac: None,
         success_codes: Vec::new(),
         ca_file: None,
+        client_certificate: None,
     }
 }
 
@@ -173,14 +177,33 @@ async fn attempt(
 ) -> Delivery {
     let format = Format::of(&receiver.spec, &Templates::default()).unwrap();
     let payload = render(notification, &format);
-    let deliverer = Deliverer::new(std::slice::from_ref(receiver), Arc::new(Named));
-    let deliverer = deliverer.map_err(|errors| errors[0].to_string()).unwrap();
     let attempt = Attempt {
         notification: Arc::new(notification.clone()),
         number: 1,
         posted,
     };
-    deliverer.deliver(&attempt, &payload).await
+    deliverer(receiver).deliver(&attempt, &payload).await
+}
+
+fn deliverer(receiver: &Receiver) -> Deliverer {
+    let deliverer = Deliverer::new(std::slice::from_ref(receiver), Arc::new(Named));
+    deliverer.map_err(|errors| errors[0].to_string()).unwrap()
+}
+
+/// The same with a deliverer that goes on.
+async fn attempt_by(deliverer: &Deliverer, receiver: &Receiver) -> Outcome {
+    let notification = Notification {
+        receiver: receiver.name.clone(),
+        ..notification(Cause::New, Status::Firing)
+    };
+    let format = Format::of(&receiver.spec, &Templates::default()).unwrap();
+    let payload = render(&notification, &format);
+    let attempt = Attempt {
+        notification: Arc::new(notification),
+        number: 1,
+        posted: None,
+    };
+    deliverer.deliver(&attempt, &payload).await.outcome
 }
 
 async fn fire(receiver: &Receiver) -> Outcome {

@@ -156,3 +156,36 @@ fn an_alertmanager_takes_alerts_as_they_are() {
     rules.yaml:9:3: `template` is not for an Alertmanager (it groups and limits by itself, and takes alerts as they are; leave it out)
     ");
 }
+
+#[test]
+fn a_credential_is_of_the_documents_own_namespace_and_a_key_does_not_stand_in_it() {
+    let text = "  webhook:
+    url: https://a.example
+    clientCertificate:
+      certificate: {secretKeyRef: {name: hook, key: tls.crt}}
+      key: |
+        -----BEGIN PRIVATE KEY-----
+        hunter2
+";
+    let report = refused(&receiver(text));
+    assert!(!report.contains("hunter2"), "{report}");
+    insta::assert_snapshot!(messages(&receiver(text)), @"rules.yaml:10:9: `key` is a secret and cannot stand in the document (say where the secret is kept: `{env: NAME}`, `{file: PATH}` or `{secretKeyRef: {name: NAME, key: KEY}}`)");
+    for text in [
+        "  webhook: {url: {secretKeyRef: {name: hook, key: url, namespace: kube-system}}}\n",
+        "  pagerduty: {routingKey: {secretKeyRef: {name: hook, key: url, namespace: kube-system}}}\n",
+    ] {
+        let messages = messages(&receiver(text));
+        assert!(messages.contains("namespace"), "{messages}");
+    }
+    let tenant = receiver(
+        "  webhook:
+    url: https://a.example
+    clientCertificate: {certificate: {file: /tls.crt}, key: {env: KEY}}
+",
+    );
+    let tenant = tenant.replace("metadata: {name: ", "metadata: {namespace: blue, name: ");
+    insta::assert_snapshot!(messages(&tenant), @"
+    rules.yaml:7:39: a receiver in namespace `blue` cannot use `file` of the bridge (keep it in a Secret in `blue`: `secretKeyRef: {name: NAME, key: KEY}`)
+    rules.yaml:7:62: a receiver in namespace `blue` cannot use `env` of the bridge (keep it in a Secret in `blue`: `secretKeyRef: {name: NAME, key: KEY}`)
+    ");
+}
