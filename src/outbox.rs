@@ -62,6 +62,9 @@ pub struct Waiting {
     pub heard: bool,
     /// The receiver asked, when this was attempted, to be left alone until then.
     pub paused_until: Option<Timestamp>,
+    /// Why its last attempt failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<String>,
 }
 
 /// How an attempt ended.
@@ -207,6 +210,7 @@ impl Outbox {
             not_before: now,
             heard,
             paused_until: None,
+            last_error: None,
         };
         put(&waiting, effects);
         queue.insert(waiting, deadline);
@@ -218,7 +222,11 @@ impl Outbox {
             for order in queue.expired(now) {
                 if let Some(entry) = queue.remove(order) {
                     let tried = entry.waiting.attempts;
-                    let why = format!("not delivered in time, after {tried} attempts");
+                    let mut why = format!("not delivered in time, after {tried} attempts");
+                    if let Some(last) = &entry.waiting.last_error {
+                        why.push_str("; the last: ");
+                        why.push_str(last);
+                    }
                     self.dead.bury(dead_letter(now, &entry, &why), effects);
                     finish(now, Reason::GaveUp(why), &entry, effects);
                 }
@@ -300,6 +308,14 @@ impl Outbox {
         queue.is_some_and(|queue| queue.is_in_flight(&notification.id))
     }
 
+    /// When it is attempted next, as far as is known; absent while another of its group is before it,
+    /// or its receiver does not exist.
+    #[must_use]
+    pub fn next_attempt_of(&self, waiting: &Waiting) -> Option<Timestamp> {
+        let queue = self.queues.get(&waiting.notification.receiver);
+        queue.and_then(|queue| queue.turn_of(waiting))
+    }
+
     /// How many notifications wait for this receiver, or are under way to it.
     #[must_use]
     pub fn depth(&self, receiver: &ReceiverName) -> usize {
@@ -349,7 +365,7 @@ fn retry(
     }
     let backoff = backoff::delay(waiting.notification.id.as_str(), waiting.attempts);
     let not_before = later(now, backoff).max(asked.unwrap_or(now));
-    if let Some(waiting) = queue.wait(order, not_before, asked) {
+    if let Some(waiting) = queue.wait(order, not_before, asked, &why) {
         let until = Some(not_before);
         decide(
             now,

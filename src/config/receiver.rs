@@ -158,7 +158,7 @@ pub struct Alertmanager {
     /// A PEM file of certificate authorities to trust besides the public ones.
     pub ca_file: Option<PathBuf>,
     /// What we show a server that wants to know who asks (mutual TLS).
-    pub client_certificate: Option<ClientCertificate>,
+    pub client_certificate: Option<Box<ClientCertificate>>,
 }
 
 /// An HTTP endpoint.
@@ -190,7 +190,7 @@ pub struct Webhook {
     /// A PEM file of certificate authorities to trust besides the public ones.
     pub ca_file: Option<PathBuf>,
     /// What we show a server that wants to know who asks (mutual TLS).
-    pub client_certificate: Option<ClientCertificate>,
+    pub client_certificate: Option<Box<ClientCertificate>>,
 }
 
 /// A certificate and its key, read again whenever they are used: what renews them needs no restart.

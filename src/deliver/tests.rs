@@ -60,7 +60,7 @@ async fn asked(guard: &Arc<Guard>, port: u16) -> Outcome {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let client = tls::plain(guard);
     let request = client.get(format!("http://rebind.example:{port}/"));
-    match request.timeout(Duration::from_secs(60)).send().await {
+    match request.timeout(Duration::from_mins(1)).send().await {
         Ok(_) => Outcome::Accepted,
         Err(error) => failed("rebind.example", &error.without_url(), Duration::ZERO),
     }

@@ -51,12 +51,12 @@ impl Tls {
     pub fn of(receiver: &Receiver, guard: Arc<Guard>) -> Result<Self, SetupError> {
         let (ca_file, identity) = match &receiver.spec.service {
             Service::Webhook(webhook) => {
-                let identity = webhook.client_certificate.as_ref();
+                let identity = webhook.client_certificate.as_deref();
                 let identity = identity.map(|it| ("webhook.clientCertificate", it));
                 (webhook.ca_file.as_ref(), identity)
             }
             Service::Alertmanager(alertmanager) => {
-                let identity = alertmanager.client_certificate.as_ref();
+                let identity = alertmanager.client_certificate.as_deref();
                 let identity = identity.map(|it| ("alertmanager.clientCertificate", it));
                 (alertmanager.ca_file.as_ref(), identity)
             }

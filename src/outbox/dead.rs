@@ -146,6 +146,7 @@ impl Outbox {
             not_before: now,
             heard: true,
             paused_until: None,
+            last_error: Some(letter.why),
         };
         put(&waiting, effects);
         let deadline = later(now, queue.terms.give_up_after);

@@ -189,8 +189,20 @@ impl Queue {
             return None;
         }
         let (ready, _) = *self.ready.first()?;
-        let floors = [Some(ready), self.paused_until, self.breaker.probe_at()];
-        floors.into_iter().flatten().max()
+        Some(self.not_before(ready))
+    }
+
+    /// The receiver may want to be left alone for longer than a notification does.
+    fn not_before(&self, ready: Timestamp) -> Timestamp {
+        let floors = [self.paused_until, self.breaker.probe_at()];
+        floors.into_iter().flatten().fold(ready, Timestamp::max)
+    }
+
+    /// When this one may be attempted, if none of its group is before it.
+    pub(crate) fn turn_of(&self, waiting: &Waiting) -> Option<Timestamp> {
+        let first = self.groups.get(&waiting.notification.group)?.front()?;
+        let may = self.terms.exists && *first == waiting.order;
+        may.then(|| self.not_before(waiting.not_before))
     }
 
     /// Begins the attempt that is due.
@@ -216,8 +228,10 @@ impl Queue {
         order: Order,
         not_before: Timestamp,
         asked: Option<Timestamp>,
+        why: &str,
     ) -> Option<&Waiting> {
         let entry = self.entries.get_mut(&order)?;
+        entry.waiting.last_error = Some(why.to_owned());
         entry.in_flight = false;
         entry.waiting.not_before = not_before;
         entry.waiting.paused_until = asked;

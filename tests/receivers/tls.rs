@@ -130,14 +130,14 @@ async fn a_server_that_asks_who_is_there_is_shown_the_client_certificate() {
     assert!(matches!(nobody, Outcome::Retry { .. }), "{nobody:?}");
     let stranger = authority.user("bellwether", None).unwrap();
     let mut known = Webhook {
-        client_certificate: Some(server.identity(&stranger)),
+        client_certificate: Some(server.identity(&stranger).into()),
         ..webhook
     };
     let refused = fire(&patient(known.clone())).await;
     assert!(matches!(refused, Outcome::Retry { .. }), "{refused:?}");
     assert!(server.webhook.messages().is_empty());
     let bellwether = clients.user("bellwether", None).unwrap();
-    known.client_certificate = Some(server.identity(&bellwether));
+    known.client_certificate = Some(server.identity(&bellwether).into());
     assert_eq!(fire(&patient(known)).await, Outcome::Accepted);
     assert_eq!(server.webhook.messages().len(), 1);
 }
@@ -148,7 +148,11 @@ async fn certificates_that_are_renewed_count_at_the_next_attempt() {
     let pair = new.server_of(&["127.0.0.1"], GOOD).unwrap();
     let server = Server::start(&pair, Some(&new)).await;
     let mut webhook = server.trusted(&old);
-    webhook.client_certificate = Some(server.identity(&old.user("bellwether", None).unwrap()));
+    webhook.client_certificate = Some(
+        server
+            .identity(&old.user("bellwether", None).unwrap())
+            .into(),
+    );
     let receiver = patient(webhook);
     let deliverer = deliverer(&receiver);
     let before = attempt_by(&deliverer, &receiver).await;
@@ -172,10 +176,14 @@ async fn a_certificate_that_is_none_or_has_another_key_is_told_at_the_start_with
         (&good.certificate, &other.key),
     ] {
         let mut webhook = server.trusted(&authority);
-        webhook.client_certificate = Some(server.identity(&Pair {
-            certificate: certificate.to_owned(),
-            key: key.to_owned(),
-        }));
+        webhook.client_certificate = Some(
+            server
+                .identity(&Pair {
+                    certificate: certificate.to_owned(),
+                    key: key.to_owned(),
+                })
+                .into(),
+        );
         let receiver = patient(webhook);
         let deliverer = Deliverer::new(std::slice::from_ref(&receiver), Arc::new(Named));
         let deliverer = deliverer.map_err(|errors| errors[0].to_string()).unwrap();
