@@ -8,6 +8,7 @@
 mod alertmanager;
 pub mod cut;
 pub mod escape;
+mod extremes;
 pub mod format;
 pub mod function;
 mod links;
@@ -20,6 +21,7 @@ mod slack;
 pub mod template;
 mod time;
 mod tree;
+pub mod verify;
 pub mod webhook;
 
 #[cfg(test)]

@@ -180,7 +180,8 @@ async fn of_what_waits_the_last_error_and_the_next_attempt_are_told_also_after_a
         let (code, listed) = ask(&world, "outbox", &["list", "-o", "json"]);
         assert_eq!(code, Some(0), "{listed}");
         let letter: serde_json::Value = serde_json::from_str(listed.trim()).expect("one line");
-        let moment = |name: &str| -> Timestamp { letter[name].as_str().expect(&listed).parse().unwrap() };
+        let moment =
+            |name: &str| -> Timestamp { letter[name].as_str().expect(&listed).parse().unwrap() };
         let wait = moment("next").duration_since(moment("decidedAt"));
         assert!((3_600..3_700).contains(&wait.as_secs()), "{letter}");
         assert_eq!(letter["attempts"], 1);

@@ -18,7 +18,11 @@ fn what_waits_says_why_its_last_attempt_failed_and_when_the_next_one_is() {
     };
     rig.end(0, "g-0", retry(Some(3600)));
     let expected = [(Some("503".to_owned()), Some(at(3600))), (None, None)];
-    assert_eq!(standing(&rig.outbox), expected, "the second has no turn yet");
+    assert_eq!(
+        standing(&rig.outbox),
+        expected,
+        "the second has no turn yet"
+    );
     rig.crash(10);
     assert_eq!(standing(&rig.outbox), expected);
 }

@@ -139,6 +139,23 @@ fn a_slack_receiver_has_one_way_to_its_channel() {
 }
 
 #[test]
+fn buttons_that_slack_refuses_and_pictures_that_pagerduty_does_not_show_are_told_of() {
+    let button = |label: &str| format!("{{text: {label}, url: 'https://bells.example'}}");
+    let text = |buttons: &[String]| {
+        let buttons = buttons.join(", ");
+        receiver(&format!(
+            "  slack:\n    webhookUrl: {{env: A}}\n    buttons: [{buttons}]\n"
+        ))
+    };
+    insta::assert_snapshot!(messages(&text(&[button(&"x".repeat(76))])), @"rules.yaml:7:22: the label of a button has 76 characters (at most 75)");
+    let fits = messages(&text(&[button(&"x".repeat(75))]));
+    assert!(!fits.contains("button"), "{fits}");
+    insta::assert_snapshot!(messages(&text(&vec![button("x"); 25])), @"rules.yaml:7:999: a message has room for 24 buttons and the runbook's (leave some out)");
+    let image = "  pagerduty:\n    routingKey: {env: A}\n    images: [{src: 'http://graphs.example/a.png'}]\n";
+    insta::assert_snapshot!(messages(&receiver(image)), @"rules.yaml:7:20: PagerDuty shows pictures by https only (write `https://…`)");
+}
+
+#[test]
 fn an_alertmanager_takes_alerts_as_they_are() {
     let text = "  alertmanager: {url: 'http://u:hunter2@am:9093', basic: {username: a, password: {env: A}}, bearerToken: {env: B}}
   groupBy: [alertname]
