@@ -7,7 +7,8 @@ use bellwether::config::{LiteralOrCredential, Service};
 use bellwether::outbox::Outcome;
 use bellwether_testkit::receivers::{self, Hostile, Manner};
 
-use super::{Receiver, SECOND, by_webhook, file, fire, receiver, slack, webhook_to, why};
+use super::slack_webhook::slack;
+use super::{Receiver, SECOND, by_webhook, file, fire, receiver, webhook_to, why};
 
 /// An attempt has half a second; this machine may be busy with other tests.
 const LONGEST: std::time::Duration = SECOND.saturating_mul(20);
