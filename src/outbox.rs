@@ -37,7 +37,7 @@ pub use posts::{MOST_POSTS, Post, Posted};
 
 use dead::DeadLetters;
 use posts::Posts;
-use queue::{Entry, Order, Queue, Terms, is_replaceable};
+use queue::{Entry, Order, Queue, Terms, gives_way, is_acknowledgement, says_all};
 
 /// Make this attempt now.
 #[derive(Clone, Debug, PartialEq)]
@@ -180,13 +180,15 @@ impl Outbox {
             .queues
             .entry(notification.receiver.clone())
             .or_default();
+        if says_all(&notification) || is_acknowledgement(&notification) {
+            withdraw(now, queue, &notification.group, Reason::Superseded, effects);
+        }
         let mut order = self.next_order;
         let mut heard = !notification.opens;
         if let Some((before, last)) = queue.last_of(&notification.group) {
             heard = last.waiting.heard;
-            let replaces = !last.in_flight
-                && is_replaceable(&last.waiting.notification)
-                && is_replaceable(&notification);
+            let replaces =
+                !last.in_flight && gives_way(&last.waiting.notification) && says_all(&notification);
             if replaces && let Some(old) = queue.remove(before) {
                 let old = old.waiting;
                 effects.remove(key(&old.notification));
@@ -229,9 +231,18 @@ impl Outbox {
                     }
                     self.dead.bury(dead_letter(now, &entry, &why), effects);
                     finish(now, Reason::GaveUp(why), &entry, effects);
+                    unheard(now, queue, &entry.waiting.notification, effects);
                 }
             }
+            let unwanted = !queue.terms.acknowledges;
             while let Some(waiting) = queue.begin(now) {
+                if unwanted && is_acknowledgement(&waiting.notification) {
+                    let order = waiting.order;
+                    if let Some(entry) = queue.remove(order) {
+                        finish(now, Reason::Cancelled, &entry, effects);
+                    }
+                    continue;
+                }
                 put(waiting, effects);
                 effects.deliver(Attempt {
                     notification: Arc::clone(&waiting.notification),
@@ -276,6 +287,7 @@ impl Outbox {
         if let Some(entry) = queue.remove(order) {
             if let Reason::Refused(why) = &reason {
                 self.dead.bury(dead_letter(now, &entry, why), effects);
+                unheard(now, queue, &entry.waiting.notification, effects);
             } else {
                 self.posts.accepted(&entry.waiting.notification, effects);
             }
@@ -337,11 +349,11 @@ fn retry(
     queue.paused_until = queue.paused_until.max(asked);
     let newer = queue
         .follower(order)
-        .is_some_and(|newer| is_replaceable(&newer.waiting.notification));
+        .is_some_and(|newer| says_all(&newer.waiting.notification));
     let entry = queue.entry(order)?;
     let waiting = &entry.waiting;
     let expired = entry.deadline <= now;
-    let superseded = newer && is_replaceable(&waiting.notification);
+    let superseded = newer && gives_way(&waiting.notification);
     if expired || superseded {
         let reason = if superseded {
             Reason::Superseded
@@ -355,6 +367,9 @@ fn retry(
             _ => None,
         };
         finish(now, reason, &entry, effects);
+        if letter.is_some() {
+            unheard(now, queue, &entry.waiting.notification, effects);
+        }
         let follower = follower.filter(|_| superseded);
         if let Some(newer) = follower.and_then(|order| queue.entry_mut(order)) {
             let notification = Arc::make_mut(&mut newer.waiting.notification);
@@ -437,6 +452,27 @@ fn dead_letter(now: Timestamp, entry: &Entry, why: &str) -> DeadLetter {
         at: now,
         why: why.to_owned(),
         attempts: entry.waiting.attempts,
+    }
+}
+
+/// What opened its group is not told: nor is that somebody is at it.
+fn unheard(now: Timestamp, queue: &mut Queue, notification: &Notification, effects: &mut Effects) {
+    if notification.opens {
+        withdraw(now, queue, &notification.group, Reason::Cancelled, effects);
+    }
+}
+
+/// An acknowledgement that waits last in its group is not sent.
+fn withdraw(
+    now: Timestamp,
+    queue: &mut Queue,
+    group: &GroupKey,
+    reason: Reason,
+    effects: &mut Effects,
+) {
+    let waits = queue.acknowledgement_of(group);
+    if let Some(entry) = waits.and_then(|order| queue.remove(order)) {
+        finish(now, reason, &entry, effects);
     }
 }
 

@@ -31,7 +31,7 @@ decisions of the last 7 days are kept; the same one again only counts. The reaso
   inhibited, silenced, muted, shadowed, no-receiver,
   resolve-not-wanted, cancelled, superseded                  it is not told (by itself), and why
   queued, sent, retrying, refused, gave-up                   what became of the message
-  template-failed, blind, bounded, silence-made, silence-over";
+  template-failed, blind, bounded, silence-made, silence-over, acknowledged";
 
 /// Ask what was decided about alerts and messages, and why
 #[derive(Debug, Args)]

@@ -113,6 +113,10 @@ pub struct PagerDuty {
     /// incident, a `change` is shown beside incidents and wakes nobody.
     #[serde(default)]
     pub occurrences: Occurrences,
+    /// Whether an incident is acknowledged when somebody silences all of its alerts: somebody is at
+    /// it, and nobody else need be called.
+    #[serde(default = "yes")]
+    pub acknowledge_silenced: bool,
     /// Links of the incident, besides the runbook.
     #[serde(default)]
     pub links: Vec<Link>,
@@ -244,6 +248,10 @@ pub struct Heartbeat {
     #[serde(with = "duration")]
     #[schemars(with = "DurationText")]
     pub every: Duration,
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn pagerduty_base_url() -> String {

@@ -19,6 +19,8 @@ pub(crate) type Order = u64;
 pub(crate) struct Terms {
     pub max_in_flight: usize,
     pub give_up_after: SignedDuration,
+    /// The receiver wants acknowledgements; one that no longer does is not told them.
+    pub acknowledges: bool,
     /// The receiver exists: what waits for one that does not is kept, and not attempted.
     pub exists: bool,
 }
@@ -28,6 +30,7 @@ impl Terms {
         Self {
             max_in_flight: usize::try_from(policy.max_in_flight.max(1)).unwrap_or(usize::MAX),
             give_up_after: policy.give_up_after,
+            acknowledges: policy.acknowledges,
             exists: true,
         }
     }
@@ -39,6 +42,7 @@ impl Default for Terms {
         Self {
             max_in_flight: 1,
             give_up_after: SignedDuration::from_hours(24),
+            acknowledges: true,
             exists: false,
         }
     }
@@ -145,6 +149,13 @@ impl Queue {
     pub(crate) fn last_of(&self, group: &GroupKey) -> Option<(Order, &Entry)> {
         let order = self.groups.get(group)?.back()?;
         Some((*order, self.entries.get(order)?))
+    }
+
+    /// The group's latest entry, if it is an acknowledgement that is not under way.
+    pub(crate) fn acknowledgement_of(&self, group: &GroupKey) -> Option<Order> {
+        let (order, last) = self.last_of(group)?;
+        let waits = !last.in_flight && is_acknowledgement(&last.waiting.notification);
+        waits.then_some(order)
     }
 
     /// The entry that comes after this one in its group.
@@ -275,9 +286,20 @@ impl Queue {
     }
 }
 
+/// Whether it says that somebody is at a group, which is told already.
+pub(crate) fn is_acknowledgement(notification: &Notification) -> bool {
+    notification.cause == Cause::Acknowledged
+}
+
+/// Whether it says all that is so of the states of its group, and may take the place of what said so
+/// before.
+pub(crate) fn says_all(notification: &Notification) -> bool {
+    gives_way(notification) && !is_acknowledgement(notification)
+}
+
 /// Whether a newer notification of its group may take its place: it speaks of states only, which
 /// the newer one knows better. What occurred is in no other.
-pub(crate) fn is_replaceable(notification: &Notification) -> bool {
+pub(crate) fn gives_way(notification: &Notification) -> bool {
     let occurs = |alert: &std::sync::Arc<crate::alert::Alert>| alert.nature == Nature::Occurrence;
     !matches!(notification.cause, Cause::Occurred | Cause::Drill)
         && !notification.alerts.iter().any(occurs)

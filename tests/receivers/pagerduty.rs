@@ -25,6 +25,7 @@ fn document(pagerduty: &receivers::PagerDuty) -> PagerDuty {
         class: None,
         component: None,
         occurrences: Occurrences::Alert,
+        acknowledge_silenced: true,
         links: Vec::new(),
         images: Vec::new(),
     }
