@@ -462,7 +462,7 @@ fn unheard(now: Timestamp, queue: &mut Queue, notification: &Notification, effec
     }
 }
 
-/// An acknowledgement that waits last in its group is not sent.
+/// An acknowledgement that waits in a group is not sent.
 fn withdraw(
     now: Timestamp,
     queue: &mut Queue,

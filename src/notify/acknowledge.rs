@@ -13,6 +13,7 @@ use super::{Notify, about};
 use crate::decision::Reason;
 use crate::engine::Effects;
 use crate::names::{Fingerprint, GroupKey};
+use crate::planted::{self, Bug};
 
 impl Notify {
     /// Silences that have begun: the groups of receivers that know acknowledgement are due at their
@@ -63,13 +64,14 @@ pub(super) fn acknowledge(
     }
     let why = silenced_by(group)?;
     let heard = group.muted.iter();
-    let heard = heard.filter(|(_, mute)| mute.heard == Heard::Firing);
+    let heard = heard
+        .filter(|(_, mute)| mute.heard == Heard::Firing || planted::has(Bug::AcknowledgedUnheard));
     let heard: Vec<Fingerprint> = heard.map(|(fingerprint, _)| *fingerprint).collect();
     let first = group.members.get(heard.first()?)?;
     let about = about(first, Some(group.receiver()), Some(&group.key));
     let until = group.muted.values().filter_map(|mute| mute.until).min();
     effects.decide_until(now, Reason::Acknowledged(why), about, until);
-    group.record.acknowledged = true;
+    group.record.acknowledged = !planted::has(Bug::AcknowledgedTwice);
     Some(group.notification(now, Cause::Acknowledged, heard.iter(), [].iter()))
 }
 

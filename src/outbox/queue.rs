@@ -151,11 +151,14 @@ impl Queue {
         Some((*order, self.entries.get(order)?))
     }
 
-    /// The group's latest entry, if it is an acknowledgement that is not under way.
+    /// The group's acknowledgement, if one waits that is not under way.
     pub(crate) fn acknowledgement_of(&self, group: &GroupKey) -> Option<Order> {
-        let (order, last) = self.last_of(group)?;
-        let waits = !last.in_flight && is_acknowledgement(&last.waiting.notification);
-        waits.then_some(order)
+        let waits = |order: &&Order| {
+            self.entries.get(order).is_some_and(|entry| {
+                !entry.in_flight && is_acknowledgement(&entry.waiting.notification)
+            })
+        };
+        self.groups.get(group)?.iter().find(waits).copied()
     }
 
     /// The entry that comes after this one in its group.

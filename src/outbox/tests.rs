@@ -11,6 +11,7 @@ use crate::alert::State;
 use crate::notify::fixture::{alert, at, policy};
 use crate::notify::{Cause, Notification, Policy};
 
+mod acknowledgements;
 mod turns;
 
 fn retry(after: Option<i64>) -> Outcome {

@@ -44,6 +44,24 @@ async fn pagerduty_opens_an_incident_and_closes_the_same_one() {
 }
 
 #[tokio::test]
+async fn pagerduty_is_told_that_somebody_is_at_an_incident_by_its_key_and_without_words() {
+    let (pagerduty, receiver) = pagerduty().await;
+    assert_eq!(fire(&receiver).await, Outcome::Accepted);
+    let somebody = notification(Cause::Acknowledged, Status::Firing);
+    assert_eq!(send(&receiver, &somebody).await, Outcome::Accepted);
+    let incidents = pagerduty.incidents();
+    assert_eq!(incidents.len(), 1);
+    insta::assert_debug_snapshot!(incidents[0].state, @"");
+    let event = &pagerduty.messages()[1];
+    assert_eq!(event.kind, EventKind::Acknowledge);
+    let names: Vec<&String> = event.body.as_object().unwrap().keys().collect();
+    insta::assert_debug_snapshot!(names, @"");
+    let over = notification(Cause::Resolved, Status::Resolved);
+    assert_eq!(send(&receiver, &over).await, Outcome::Accepted);
+    insta::assert_debug_snapshot!(pagerduty.incidents()[0].state, @"");
+}
+
+#[tokio::test]
 async fn a_heartbeat_wakes_nobody_at_pagerduty() {
     let (pagerduty, receiver) = pagerduty().await;
     let heartbeat = notification(Cause::Heartbeat, Status::Firing);
