@@ -35,8 +35,6 @@ pub struct Receiver {
     clock_is_steady: bool,
     /// It asked to be left alone until then.
     left_alone: Option<Timestamp>,
-    /// How often it was told that somebody is at something.
-    pub acknowledgements: usize,
 }
 
 /// How an attempt went: what it is answered, and when.
@@ -63,7 +61,6 @@ impl Receiver {
             spoke: BTreeMap::new(),
             clock_is_steady: true,
             left_alone: None,
-            acknowledgements: 0,
         }
     }
 
@@ -194,8 +191,7 @@ impl Receiver {
     }
 
     /// That somebody is at it is said of what fires, as far as was told.
-    fn hear_of_somebody(&mut self, told: &Notification) -> Result<(), String> {
-        self.acknowledgements += 1;
+    fn hear_of_somebody(&self, told: &Notification) -> Result<(), String> {
         let known = told.alerts.iter().any(|alert| {
             let place = (told.group.clone(), alert.fingerprint);
             self.firing.contains_key(&place) && !self.left_out.contains(&place)

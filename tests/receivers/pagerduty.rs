@@ -51,14 +51,20 @@ async fn pagerduty_is_told_that_somebody_is_at_an_incident_by_its_key_and_withou
     assert_eq!(send(&receiver, &somebody).await, Outcome::Accepted);
     let incidents = pagerduty.incidents();
     assert_eq!(incidents.len(), 1);
-    insta::assert_debug_snapshot!(incidents[0].state, @"");
+    insta::assert_debug_snapshot!(incidents[0].state, @"Acknowledged");
     let event = &pagerduty.messages()[1];
     assert_eq!(event.kind, EventKind::Acknowledge);
     let names: Vec<&String> = event.body.as_object().unwrap().keys().collect();
-    insta::assert_debug_snapshot!(names, @"");
+    insta::assert_debug_snapshot!(names, @r#"
+    [
+        "event_action",
+        "dedup_key",
+        "routing_key",
+    ]
+    "#);
     let over = notification(Cause::Resolved, Status::Resolved);
     assert_eq!(send(&receiver, &over).await, Outcome::Accepted);
-    insta::assert_debug_snapshot!(pagerduty.incidents()[0].state, @"");
+    insta::assert_debug_snapshot!(pagerduty.incidents()[0].state, @"Resolved");
 }
 
 #[tokio::test]
