@@ -47,8 +47,8 @@ pub(crate) use files::read_each as read_files;
 pub use matchers::{Comparison, Matcher, MatcherError, Matchers};
 pub use mutes::{Inhibition, InhibitionSpec, Silence, SilenceSpec};
 pub use receiver::{
-    Alertmanager, Basic, GroupBy, Heartbeat, Hmac, Image, Limit, Link, Mention, Mentions,
-    Occurrences, PagerDuty, Receiver, ReceiverSpec, Service, Slack, SlackWay, Webhook,
+    Alertmanager, Basic, ClientCertificate, GroupBy, Heartbeat, Hmac, Image, Limit, Link, Mention,
+    Mentions, Occurrences, PagerDuty, Receiver, ReceiverSpec, Service, Slack, SlackWay, Webhook,
 };
 pub use route::{Route, RouteSpec};
 pub use rule::{Hold, OnDelete, OnStartup, Related, Rule, RuleSpec, Variable, Watch};

@@ -71,6 +71,8 @@ pub enum Reason {
     Inhibited(String),
     /// A silence: this one.
     Silenced(String),
+    /// A receiver that was told of a group is told that somebody is at it: this silence is over all of it.
+    Acknowledged(String),
     /// Outside of the hours of this route.
     Muted(String),
     /// Somebody made a silence.
@@ -123,6 +125,7 @@ impl Reason {
             Self::NoReceiver => "no-receiver",
             Self::Inhibited(_) => "inhibited",
             Self::Silenced(_) => "silenced",
+            Self::Acknowledged(_) => "acknowledged",
             Self::Muted(_) => "muted",
             Self::SilenceMade(_) => "silence-made",
             Self::SilenceOver(_) => "silence-over",
@@ -151,6 +154,7 @@ impl fmt::Display for Reason {
             | Self::Frozen(why)
             | Self::Inhibited(why)
             | Self::Silenced(why)
+            | Self::Acknowledged(why)
             | Self::Muted(why)
             | Self::SilenceMade(why)
             | Self::SilenceOver(why)

@@ -17,6 +17,9 @@ mod pace;
 mod request;
 mod secret;
 mod signature;
+#[cfg(test)]
+mod tests;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::error::Error as _;
@@ -26,18 +29,19 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use reqwest::header::{LOCATION, RETRY_AFTER};
-use reqwest::{Certificate, Client, Response, Url, redirect};
+use reqwest::{Client, Response, Url};
 
 pub use self::request::credentials;
 pub use self::secret::{CredentialError, NoSecrets, Secret, SecretReader};
 
 use self::answer::Answer;
 use self::conversation::Bot;
-use self::guard::Reach;
+use self::guard::{Guard, Reach};
 use self::pace::Pace;
 use self::request::{Preparation, Prepared};
+use self::tls::Tls;
 use crate::config::{Receiver, Service, Slack, SlackWay};
-use crate::names::ReceiverName;
+use crate::names::{Fingerprint, ReceiverName};
 use crate::outbox::{Attempt, Delivery, Outcome};
 use crate::render::Payload;
 
@@ -53,7 +57,7 @@ pub struct Deliverer {
 
 /// The way to one receiver.
 struct Route {
-    client: Client,
+    tls: Tls,
     service: Service,
     timeout: Duration,
     namespace: Option<String>,
@@ -129,10 +133,10 @@ impl Deliverer {
             } else {
                 Reach::Public
             };
-            match client(receiver, reach) {
-                Ok(client) => {
+            match Tls::of(receiver, Arc::new(Guard::new(reach))) {
+                Ok(tls) => {
                     let route = Route {
-                        client,
+                        tls,
                         service: receiver.spec.service.clone(),
                         timeout: receiver.spec.timeout,
                         namespace: receiver.namespace.clone(),
@@ -175,6 +179,15 @@ impl Deliverer {
                     });
                 }
             }
+            let known = unresolved.iter().any(|it| it.receiver == *name);
+            let mut preparation = self.preparation(route);
+            if let (false, Err(why)) = (known, route.tls.client(&mut preparation).await) {
+                unresolved.push(Unresolved {
+                    receiver: name.clone(),
+                    field: "TLS".to_owned(),
+                    error: CredentialError::Tls(why),
+                });
+            }
         }
         unresolved
     }
@@ -187,11 +200,7 @@ impl Deliverer {
             let why = format!("there is no receiver {receiver} any more");
             return Outcome::Refused { why }.into();
         };
-        let mut preparation = Preparation {
-            namespace: route.namespace.as_deref(),
-            reader: &*self.secrets,
-            used: Vec::new(),
-        };
+        let mut preparation = self.preparation(route);
         let mut delivery = self
             .attempt(route, attempt, payload, &mut preparation)
             .await
@@ -203,6 +212,14 @@ impl Deliverer {
             }
         }
         delivery
+    }
+
+    fn preparation<'a>(&'a self, route: &'a Route) -> Preparation<'a> {
+        Preparation {
+            namespace: route.namespace.as_deref(),
+            reader: &*self.secrets,
+            used: Vec::new(),
+        }
     }
 
     /// The attempt, once its credentials are there.
@@ -217,6 +234,7 @@ impl Deliverer {
         preparation: &mut Preparation<'_>,
     ) -> Result<Delivery, String> {
         let notification = &attempt.notification;
+        let client = route.tls.client(preparation).await?;
         if let Service::Slack(Slack {
             way:
                 SlackWay::Bot {
@@ -230,6 +248,7 @@ impl Deliverer {
             let (authorization, api) = preparation.bot(token, base_url).await?;
             let bot = Bot {
                 route,
+                client: &client,
                 pace: &self.pace,
                 api,
                 authorization,
@@ -241,7 +260,15 @@ impl Deliverer {
         }
         let id = notification.id.as_str();
         let request = preparation.request(&route.service, payload, id, Timestamp::now());
-        let answer = route.exchange(request.await?, &preparation.used).await;
+        let request = request.await?;
+        // Slack counts by webhook; its address is a secret, of which only a hash is kept.
+        let webhook = matches!(route.service, Service::Slack(_))
+            .then(|| Fingerprint::of(&["slack", request.url.as_str()]).to_string());
+        let exchange = route.exchange(&client, request, &preparation.used);
+        let answer = match webhook {
+            Some(webhook) => self.pace.send(&webhook, exchange).await,
+            None => exchange.await,
+        };
         Ok(match answer {
             Ok(answer) => route.judge(&answer).into(),
             Err(outcome) => outcome.into(),
@@ -254,15 +281,19 @@ impl Route {
     ///
     /// # Errors
     /// No answer came.
-    async fn exchange(&self, prepared: Prepared, secrets: &[Secret]) -> Result<Answer, Outcome> {
+    async fn exchange(
+        &self,
+        client: &Client,
+        prepared: Prepared,
+        secrets: &[Secret],
+    ) -> Result<Answer, Outcome> {
         let host = host(&prepared.url);
         if let Err(forbidden) = guard::check(&prepared.url, self.reach) {
             return Err(Outcome::Refused {
                 why: forbidden.to_string(),
             });
         }
-        let mut request = self
-            .client
+        let mut request = client
             .request(prepared.method, prepared.url)
             .headers(prepared.headers)
             .timeout(self.timeout)
@@ -289,37 +320,6 @@ impl Route {
             Service::Webhook(webhook) => answer::webhook(answer, &webhook.success_codes),
         }
     }
-}
-
-fn client(receiver: &Receiver, reach: Reach) -> Result<Client, SetupError> {
-    let mut builder = Client::builder()
-        .user_agent(concat!("bellwether/", env!("CARGO_PKG_VERSION")))
-        .redirect(redirect::Policy::none())
-        .dns_resolver(Arc::new(guard::Guard(reach)));
-    let ca_file = match &receiver.spec.service {
-        Service::Webhook(webhook) => webhook.ca_file.as_ref(),
-        Service::Alertmanager(alertmanager) => alertmanager.ca_file.as_ref(),
-        Service::Slack(_) | Service::PagerDuty(_) => None,
-    };
-    if let Some(path) = ca_file {
-        let pem = std::fs::read(path).map_err(|error| SetupError::CaFile {
-            receiver: receiver.name.clone(),
-            path: path.clone(),
-            error,
-        })?;
-        let certificates = Certificate::from_pem_bundle(&pem).unwrap_or_default();
-        if certificates.is_empty() {
-            return Err(SetupError::NoCertificate {
-                receiver: receiver.name.clone(),
-                path: path.clone(),
-            });
-        }
-        builder = builder.tls_certs_merge(certificates);
-    }
-    builder.build().map_err(|error| SetupError::Tls {
-        receiver: receiver.name.clone(),
-        why: chain(&error),
-    })
 }
 
 /// What matters of an answer. Its body is read up to a limit; if that fails the status still counts.
@@ -388,37 +388,4 @@ fn chain(error: &reqwest::Error) -> String {
         source = cause.source();
     }
     text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use reqwest::dns::{Name, Resolve, Resolving};
-
-    /// Answers every name with a forbidden address.
-    struct Hostile;
-
-    impl Resolve for Hostile {
-        fn resolve(&self, _: Name) -> Resolving {
-            let forbidden = guard::Forbidden::Metadata([169, 254, 169, 254].into());
-            Box::pin(async move { Err(forbidden.into()) })
-        }
-    }
-
-    #[tokio::test]
-    async fn a_name_that_leads_to_a_forbidden_address_is_refused_for_good() {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = Client::builder().no_proxy().dns_resolver(Arc::new(Hostile));
-        let sent = client.build().unwrap().get("http://inside.example/").send();
-        let error = sent.await.unwrap_err();
-        let outcome = failed("inside.example", &error, Duration::ZERO);
-        assert_eq!(
-            outcome,
-            Outcome::Refused {
-                why: "inside.example: 169.254.169.254 is a link-local or metadata address, \
-                      where nothing is sent"
-                    .to_owned()
-            }
-        );
-    }
 }

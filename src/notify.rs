@@ -21,6 +21,7 @@ use crate::journal::{Key, Record};
 use crate::names::{Fingerprint, GroupKey, ReceiverName, RouteName, RuleName};
 use crate::planted::{self, Bug};
 
+mod acknowledge;
 mod condition;
 mod dedup;
 mod digest;
@@ -153,9 +154,10 @@ impl Notify {
             .told
             .receivers()
             .map(|(receiver, oldest)| later(oldest, self.repeat_interval(receiver)));
-        let silence = self.silences.next_end();
+        let silences = [self.silences.next_end(), self.next_silence()];
+        let silences = silences.into_iter().flatten();
         let timers = self.timers.next();
-        timers.into_iter().chain(silence).chain(forget).min()
+        timers.into_iter().chain(silences).chain(forget).min()
     }
 
     /// Alerts that nobody needs any more: resolved and told or not to be told, occurrences

@@ -37,7 +37,7 @@ pub use posts::{MOST_POSTS, Post, Posted};
 
 use dead::DeadLetters;
 use posts::Posts;
-use queue::{Entry, Order, Queue, Terms, is_replaceable};
+use queue::{Entry, Order, Queue, Terms, gives_way, is_acknowledgement, says_all};
 
 /// Make this attempt now.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,6 +62,9 @@ pub struct Waiting {
     pub heard: bool,
     /// The receiver asked, when this was attempted, to be left alone until then.
     pub paused_until: Option<Timestamp>,
+    /// Why its last attempt failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<String>,
 }
 
 /// How an attempt ended.
@@ -178,13 +181,15 @@ impl Outbox {
             .queues
             .entry(notification.receiver.clone())
             .or_default();
+        if says_all(&notification) || is_acknowledgement(&notification) {
+            withdraw(now, queue, &notification.group, Reason::Superseded, effects);
+        }
         let mut order = self.next_order;
         let mut heard = !notification.opens;
         if let Some((before, last)) = queue.last_of(&notification.group) {
             heard = last.waiting.heard;
-            let replaces = !last.in_flight
-                && is_replaceable(&last.waiting.notification)
-                && is_replaceable(&notification);
+            let replaces =
+                !last.in_flight && gives_way(&last.waiting.notification) && says_all(&notification);
             if replaces && let Some(old) = queue.remove(before) {
                 let old = old.waiting;
                 effects.remove(key(&old.notification));
@@ -208,6 +213,7 @@ impl Outbox {
             not_before: now,
             heard,
             paused_until: None,
+            last_error: None,
         };
         put(&waiting, effects);
         queue.insert(waiting, deadline);
@@ -219,12 +225,25 @@ impl Outbox {
             for order in queue.expired(now) {
                 if let Some(entry) = queue.remove(order) {
                     let tried = entry.waiting.attempts;
-                    let why = format!("not delivered in time, after {tried} attempts");
+                    let mut why = format!("not delivered in time, after {tried} attempts");
+                    if let Some(last) = &entry.waiting.last_error {
+                        why.push_str("; the last: ");
+                        why.push_str(last);
+                    }
                     self.dead.bury(dead_letter(now, &entry, &why), effects);
                     finish(now, Reason::GaveUp(why), &entry, effects);
+                    unheard(now, queue, &entry.waiting.notification, effects);
                 }
             }
+            let unwanted = !queue.terms.acknowledges;
             while let Some(waiting) = queue.begin(now) {
+                if unwanted && is_acknowledgement(&waiting.notification) {
+                    let order = waiting.order;
+                    if let Some(entry) = queue.remove(order) {
+                        finish(now, Reason::Cancelled, &entry, effects);
+                    }
+                    continue;
+                }
                 put(waiting, effects);
                 effects.deliver(Attempt {
                     notification: Arc::clone(&waiting.notification),
@@ -269,6 +288,7 @@ impl Outbox {
         if let Some(entry) = queue.remove(order) {
             if let Reason::Refused(why) = &reason {
                 self.dead.bury(dead_letter(now, &entry, why), effects);
+                unheard(now, queue, &entry.waiting.notification, effects);
             } else {
                 self.posts.accepted(&entry.waiting.notification, effects);
             }
@@ -301,6 +321,14 @@ impl Outbox {
         queue.is_some_and(|queue| queue.is_in_flight(&notification.id))
     }
 
+    /// When it is attempted next, as far as is known; absent while another of its group is before it,
+    /// or its receiver does not exist.
+    #[must_use]
+    pub fn next_attempt_of(&self, waiting: &Waiting) -> Option<Timestamp> {
+        let queue = self.queues.get(&waiting.notification.receiver);
+        queue.and_then(|queue| queue.turn_of(waiting))
+    }
+
     /// How many notifications wait for this receiver, or are under way to it.
     #[must_use]
     pub fn depth(&self, receiver: &ReceiverName) -> usize {
@@ -322,11 +350,11 @@ fn retry(
     queue.paused_until = queue.paused_until.max(asked);
     let newer = queue
         .follower(order)
-        .is_some_and(|newer| is_replaceable(&newer.waiting.notification));
+        .is_some_and(|newer| says_all(&newer.waiting.notification));
     let entry = queue.entry(order)?;
     let waiting = &entry.waiting;
     let expired = entry.deadline <= now;
-    let superseded = newer && is_replaceable(&waiting.notification);
+    let superseded = newer && gives_way(&waiting.notification);
     if expired || superseded {
         let reason = if superseded {
             Reason::Superseded
@@ -340,6 +368,9 @@ fn retry(
             _ => None,
         };
         finish(now, reason, &entry, effects);
+        if letter.is_some() {
+            unheard(now, queue, &entry.waiting.notification, effects);
+        }
         let follower = follower.filter(|_| superseded);
         if let Some(newer) = follower.and_then(|order| queue.entry_mut(order)) {
             let notification = Arc::make_mut(&mut newer.waiting.notification);
@@ -350,7 +381,7 @@ fn retry(
     }
     let backoff = backoff::delay(waiting.notification.id.as_str(), waiting.attempts);
     let not_before = later(now, backoff).max(asked.unwrap_or(now));
-    if let Some(waiting) = queue.wait(order, not_before, asked) {
+    if let Some(waiting) = queue.wait(order, not_before, asked, &why) {
         let until = Some(not_before);
         decide(
             now,
@@ -422,6 +453,27 @@ fn dead_letter(now: Timestamp, entry: &Entry, why: &str) -> DeadLetter {
         at: now,
         why: why.to_owned(),
         attempts: entry.waiting.attempts,
+    }
+}
+
+/// What opened its group is not told: nor is that somebody is at it.
+fn unheard(now: Timestamp, queue: &mut Queue, notification: &Notification, effects: &mut Effects) {
+    if notification.opens {
+        withdraw(now, queue, &notification.group, Reason::Cancelled, effects);
+    }
+}
+
+/// An acknowledgement that waits in a group is not sent.
+fn withdraw(
+    now: Timestamp,
+    queue: &mut Queue,
+    group: &GroupKey,
+    reason: Reason,
+    effects: &mut Effects,
+) {
+    let waits = queue.acknowledgement_of(group);
+    if let Some(entry) = waits.and_then(|order| queue.remove(order)) {
+        finish(now, reason, &entry, effects);
     }
 }
 

@@ -39,11 +39,15 @@ pub enum Bug {
     SilencesForgotten,
     /// What nobody is told of for now counts as told.
     SilencedIsTold,
+    /// That somebody is at something is told of what was not.
+    AcknowledgedUnheard,
+    /// That it was told that somebody is at something is not remembered.
+    AcknowledgedTwice,
 }
 
 #[cfg(test)]
 impl Bug {
-    pub const ALL: [Bug; 17] = [
+    pub const ALL: [Bug; 19] = [
         Bug::DeliverBeforePersist,
         Bug::TimersLostAtRestart,
         Bug::HoldBeginsAgainAtRestart,
@@ -61,6 +65,8 @@ impl Bug {
         Bug::ResolveSleeps,
         Bug::SilencesForgotten,
         Bug::SilencedIsTold,
+        Bug::AcknowledgedUnheard,
+        Bug::AcknowledgedTwice,
     ];
 }
 

@@ -8,6 +8,7 @@
 mod alertmanager;
 pub mod cut;
 pub mod escape;
+mod extremes;
 pub mod format;
 pub mod function;
 mod links;
@@ -20,6 +21,7 @@ mod slack;
 pub mod template;
 mod time;
 mod tree;
+pub mod verify;
 pub mod webhook;
 
 #[cfg(test)]
@@ -177,9 +179,11 @@ fn webhook(message: &mut Message, format: &Webhook) -> (Vec<u8>, String) {
     }
 }
 
-/// The receiver's template, except for a heartbeat, which is about no alert.
+/// The receiver's template, except for a heartbeat, which is about no alert, and for an
+/// acknowledgement, which has no words.
 fn own<'t>(message: &Message, template: Option<&'t Arc<Template>>) -> Option<&'t Arc<Template>> {
-    template.filter(|_| message.notification.cause != Cause::Heartbeat)
+    let wordless = [Cause::Heartbeat, Cause::Acknowledged];
+    template.filter(|_| !wordless.contains(&message.notification.cause))
 }
 
 enum Text {

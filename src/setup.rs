@@ -5,6 +5,7 @@
 //! credential is resolved, no cluster is asked.
 
 pub mod last_good;
+mod limits;
 mod paths;
 mod pipeline;
 mod policy;
@@ -57,6 +58,17 @@ pub struct Files {
     /// What types say against a rule does not refuse it: a schema that changed must not keep a bridge
     /// from starting.
     pub advisory: bool,
+    pub limits: Limits,
+}
+
+/// What becomes of a template that does not keep the limits of its service.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Limits {
+    /// Nothing: its messages are cut.
+    #[default]
+    Kept,
+    /// It is told of, and refused where every message would be cut.
+    Checked,
 }
 
 /// The user's documents, compiled and checked against each other.
@@ -166,6 +178,9 @@ fn assemble_here(
         &types,
         &mut mismatches,
     );
+    if files.limits == Limits::Checked {
+        limits::of_receivers(&configuration, &formats, template_texts, &mut problems);
+    }
     let mut advice = Diagnostics::default();
     if files.advisory {
         advice = mismatches.as_warnings();

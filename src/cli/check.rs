@@ -12,7 +12,7 @@ use super::{ClusterArgs, FileArgs};
 use crate::dry_run::report::counted;
 use crate::evaluate::blank::is_true_of_blank;
 use crate::live::clock::Clock;
-use crate::setup::{self, Files, Loaded};
+use crate::setup::{self, Files, Limits, Loaded};
 use crate::watch::cluster::Cluster;
 
 const EXAMPLES: &str = "\
@@ -23,7 +23,11 @@ Examples:
   bellwether check --rules rules/ --templates templates/ --format github
 
 With --crds or --cluster, every expression, and every path of every template, is checked against the schema of
-the kind that the rule watches: fields that there are not, types, values of enums.";
+the kind that the rule watches: fields that there are not, types, values of enums.
+
+The templates of receivers are held against the limits of their service (a header of Slack has 150 characters, a
+summary of PagerDuty 1024) and its form (JSON, CloudEvents): text that is too long by itself is an error, a value
+that can become too long a warning. Messages are cut to the limits all the same.";
 
 /// Report everything that is wrong with rules, receivers and templates
 #[derive(Debug, Args)]
@@ -133,6 +137,7 @@ pub async fn run(arguments: &Check) -> Result<(), Failure> {
     let mut files = Files {
         crds: arguments.crds.clone(),
         tests: true,
+        limits: Limits::Checked,
         ..arguments.files.files_of(&arguments.address).await?
     };
     if arguments.cluster {

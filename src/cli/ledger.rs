@@ -35,7 +35,7 @@ does: a rule with `shadow: true` would have sent a message for each alert and re
   inhibited, silenced, muted, shadowed, no-receiver,
   resolve-not-wanted, cancelled, superseded                  it is not told (by itself), and why
   queued, sent, retrying, refused, gave-up                   what became of the message
-  template-failed, blind, bounded, silence-made, silence-over";
+  template-failed, blind, bounded, silence-made, silence-over, acknowledged";
 
 /// Ask what was decided about alerts and messages, and why
 #[derive(Debug, Args)]

@@ -19,7 +19,8 @@ Examples:
   bellwether outbox drop 0f3a52…
   kubectl exec deploy/bellwether -- bellwether outbox list
 
-`list` asks the bridge that runs on the state file, or reads the file where none does. What a receiver
+`list` asks the bridge that runs on the state file, or reads the file where none does: of each message
+how often it was attempted, why the last attempt failed, and when the next one is. What a receiver
 refuses for good, or does not take within `giveUpAfter`, becomes a dead letter; the newest 1,000 are kept.";
 
 /// List, send again and drop what was not delivered
@@ -150,7 +151,14 @@ fn letters(state: &StateArgs) -> Result<Vec<Letter>, Failure> {
 
 fn rows(letters: &[Letter]) -> Vec<Vec<String>> {
     let head = [
-        "ID", "RECEIVER", "STATE", "SINCE", "ATTEMPTS", "NEXT", "SAYS", "WHY",
+        "ID",
+        "RECEIVER",
+        "STATE",
+        "SINCE",
+        "ATTEMPTS",
+        "NEXT ATTEMPT",
+        "SAYS",
+        "LAST ERROR",
     ];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     for letter in letters {
@@ -163,7 +171,7 @@ fn rows(letters: &[Letter]) -> Vec<Vec<String>> {
             letter.attempts.to_string(),
             or_none(letter.next.map(|next| format!("{next:.0}"))),
             format!("{} {}", letter.status, letter.group),
-            or_none(letter.why.clone()),
+            or_none(letter.why.clone().or_else(|| letter.last_error.clone())),
         ]);
     }
     rows

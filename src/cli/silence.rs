@@ -23,7 +23,8 @@ Examples:
 
 It asks the bridge that runs on the state file. A silence that is made here is kept in the state file and
 survives a restart; one that stands in a document (kind: Silence) is changed there. The end of an alert
-that was told before is told all the same; what still fires when the silence ends is told then, once.";
+that was told before is told all the same; what still fires when the silence ends is told then, once. PagerDuty is
+told that somebody is at an incident when all of its alerts are silenced.";
 
 /// Make, list and end silences
 #[derive(Debug, Args)]

@@ -113,6 +113,10 @@ pub struct PagerDuty {
     /// incident, a `change` is shown beside incidents and wakes nobody.
     #[serde(default)]
     pub occurrences: Occurrences,
+    /// Whether an incident is acknowledged when somebody silences all of its alerts: somebody is at
+    /// it, and nobody else need be called.
+    #[serde(default = "yes")]
+    pub acknowledge_silenced: bool,
     /// Links of the incident, besides the runbook.
     #[serde(default)]
     pub links: Vec<Link>,
@@ -157,6 +161,8 @@ pub struct Alertmanager {
     pub basic: Option<Basic>,
     /// A PEM file of certificate authorities to trust besides the public ones.
     pub ca_file: Option<PathBuf>,
+    /// What we show a server that wants to know who asks (mutual TLS).
+    pub client_certificate: Option<Box<ClientCertificate>>,
 }
 
 /// An HTTP endpoint.
@@ -187,6 +193,18 @@ pub struct Webhook {
     pub success_codes: Vec<u16>,
     /// A PEM file of certificate authorities to trust besides the public ones.
     pub ca_file: Option<PathBuf>,
+    /// What we show a server that wants to know who asks (mutual TLS).
+    pub client_certificate: Option<Box<ClientCertificate>>,
+}
+
+/// A certificate and its key, read again whenever they are used: what renews them needs no restart.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ClientCertificate {
+    /// The certificate as PEM, followed by the authorities between it and the root, if there are any.
+    pub certificate: Credential,
+    /// Its private key as PEM.
+    pub key: Credential,
 }
 
 /// HTTP basic authentication.
@@ -230,6 +248,10 @@ pub struct Heartbeat {
     #[serde(with = "duration")]
     #[schemars(with = "DurationText")]
     pub every: Duration,
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn pagerduty_base_url() -> String {

@@ -6,7 +6,7 @@
 //! one. Changing a message twice is heard once, so the thread comes last.
 
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
-use reqwest::{Method, Url};
+use reqwest::{Client, Method, Url};
 use serde_json::{Value, json};
 
 use super::answer::{self, Called};
@@ -20,6 +20,7 @@ use crate::render::Payload;
 /// What the Web API is called with.
 pub(super) struct Bot<'a> {
     pub route: &'a Route,
+    pub client: &'a Client,
     pub pace: &'a Pace,
     pub api: Url,
     /// `Bearer …`
@@ -124,7 +125,11 @@ impl Bot<'_> {
             basic: None,
             body: body.to_string().into_bytes(),
         };
-        match self.route.exchange(prepared, self.secrets).await {
+        match self
+            .route
+            .exchange(self.client, prepared, self.secrets)
+            .await
+        {
             Ok(answer) => answer::web_api(&answer),
             Err(outcome) => Called::Failed(outcome),
         }

@@ -3,8 +3,12 @@
 //! services listen. Checked after name resolution, on the addresses that are connected to, so a
 //! name that answers differently the second time gains nothing.
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use reqwest::Url;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
@@ -35,15 +39,45 @@ pub(super) enum Reach {
     Public,
 }
 
-/// Resolves names with the system's resolver and refuses forbidden addresses.
-pub(super) struct Guard(pub(super) Reach);
+/// How a name becomes addresses.
+pub(super) trait Lookup: Send + Sync {
+    /// Its addresses now; the port does not matter.
+    fn lookup(&self, name: String) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>>;
+}
+
+/// As the system does it.
+pub(super) struct System;
+
+impl Lookup for System {
+    fn lookup(&self, name: String) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> {
+        async move { Ok(tokio::net::lookup_host((name, 0)).await?.collect()) }.boxed()
+    }
+}
+
+/// Resolves the names that are connected to, and refuses forbidden addresses: a connection is made
+/// to addresses that went through here and to no others.
+pub(super) struct Guard {
+    pub reach: Reach,
+    lookup: Arc<dyn Lookup>,
+}
+
+impl Guard {
+    pub fn new(reach: Reach) -> Self {
+        Self::by(reach, Arc::new(System))
+    }
+
+    pub fn by(reach: Reach, lookup: Arc<dyn Lookup>) -> Self {
+        Self { reach, lookup }
+    }
+}
 
 impl Resolve for Guard {
     fn resolve(&self, name: Name) -> Resolving {
-        let reach = self.0;
+        let reach = self.reach;
+        let addresses = self.lookup.lookup(name.as_str().to_owned());
         Box::pin(async move {
-            let addresses = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let addresses: Vec<SocketAddr> = addresses.collect();
+            let addresses = addresses.await?;
+            // One forbidden address among good ones is an attack or a mistake: none is used.
             for address in &addresses {
                 allowed(address.ip(), reach)?;
             }
@@ -61,7 +95,7 @@ pub(super) fn check(url: &Url, reach: Reach) -> Result<(), Forbidden> {
 }
 
 fn allowed(address: IpAddr, reach: Reach) -> Result<(), Forbidden> {
-    let address = address.to_canonical();
+    let address = reached(address);
     let link_local = match address {
         IpAddr::V4(v4) => v4.is_link_local() || v4.is_unspecified(),
         IpAddr::V6(v6) => v6.is_unicast_link_local() || v6.is_unspecified(),
@@ -75,30 +109,58 @@ fn allowed(address: IpAddr, reach: Reach) -> Result<(), Forbidden> {
     Ok(())
 }
 
+/// The IPv4 address that an IPv6 address leads to, where it does: mapped and compatible ones (RFC
+/// 4291), NAT64 (RFC 6052) and 6to4 (RFC 3056).
+fn reached(address: IpAddr) -> IpAddr {
+    let IpAddr::V6(v6) = address else {
+        return address;
+    };
+    let octets = v6.octets();
+    let four = |at: usize| Ipv4Addr::from([0, 1, 2, 3].map(|byte| octets[at + byte]));
+    match v6.segments() {
+        [0, 0, 0, 0, 0, 0, 0, 0 | 1] => address,
+        [0, 0, 0, 0, 0, 0 | 0xffff, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..] => four(12).into(),
+        [0x2002, ..] => four(2).into(),
+        _ => address,
+    }
+}
+
 /// Not for the public internet, by the registries of special-purpose addresses (RFC 6890).
 fn is_internal(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => {
-            let [a, b, ..] = v4.octets();
-            // 100.64.0.0/10 (RFC 6598) and 198.18.0.0/15 (RFC 2544) serve inside of networks.
+            let [a, b, c, _] = v4.octets();
+            // 100.64.0.0/10 (RFC 6598), 198.18.0.0/15 (RFC 2544) and 192.0.0.0/24 serve inside of
+            // networks; 240.0.0.0/4 is nobody's, and some networks use it.
             let shared = a == 100 && (64..128).contains(&b);
             let bench = a == 198 && (18..20).contains(&b);
+            let protocols = [a, b, c] == [192, 0, 0];
             v4.is_loopback()
                 || v4.is_private()
-                || v4.is_broadcast()
+                || v4.is_documentation()
                 || v4.is_multicast()
                 || shared
                 || bench
+                || protocols
                 || a == 0
+                || a >= 240
         }
         IpAddr::V6(v6) => {
-            // NAT64 (RFC 6052) leads to the IPv4 address in its last four bytes.
             let segments = v6.segments();
-            if segments[..6] == [0x64, 0xff9b, 0, 0, 0, 0] {
-                let [.., a, b, c, d] = v6.octets();
-                return is_internal(IpAddr::V4(Ipv4Addr::new(a, b, c, d)));
-            }
-            v6.is_loopback() || v6.is_unique_local() || v6.is_multicast()
+            let site_local = segments[0] & 0xffc0 == 0xfec0;
+            let discarded = segments[..4] == [0x100, 0, 0, 0];
+            // NAT64 for a network's own use (RFC 8215), and Teredo (RFC 4380), which tunnels.
+            let translated = segments[..3] == [0x64, 0xff9b, 1];
+            let teredo = segments[..2] == [0x2001, 0];
+            let documentation = segments[..2] == [0x2001, 0xdb8];
+            v6.is_loopback()
+                || v6.is_unique_local()
+                || v6.is_multicast()
+                || site_local
+                || discarded
+                || translated
+                || teredo
+                || documentation
         }
     }
 }
@@ -113,6 +175,9 @@ mod tests {
             "http://169.254.169.254/latest",
             "http://[fe80::1]/",
             "http://[::ffff:169.254.169.254]/",
+            "http://[::169.254.169.254]/",
+            "http://[64:ff9b::169.254.169.254]/",
+            "http://[2002:a9fe:a9fe::1]/",
             "http://0xa9fea9fe/",
             "http://2852039166/",
             "http://[fd00:ec2::254]/",
@@ -145,6 +210,15 @@ mod tests {
             "http://[fd12::1]/",
             "http://[::ffff:10.0.0.1]/",
             "http://[64:ff9b::a00:1]/",
+            "http://[64:ff9b:1::1]/",
+            "http://[2002:7f00:1::1]/",
+            "http://[fec0::1]/",
+            "http://[2001:db8::1]/",
+            "http://192.0.0.8/",
+            "http://203.0.113.7/",
+            "http://250.1.1.1/",
+            "http://255.255.255.255/",
+            "http://[ff02::1]/",
         ] {
             let refused = check(&Url::parse(url).unwrap(), Reach::Public);
             assert!(matches!(refused, Err(Forbidden::Internal(_))), "{url}");
@@ -163,10 +237,10 @@ mod tests {
 
     #[tokio::test]
     async fn addresses_are_checked_after_the_name_was_resolved() {
-        let guard = Guard(Reach::Anywhere);
+        let guard = Guard::new(Reach::Anywhere);
         let addresses = guard.resolve("localhost".parse().unwrap()).await;
         assert!(addresses.ok().unwrap().all(|to| to.ip().is_loopback()));
-        let refused = Guard(Reach::Public).resolve("localhost".parse().unwrap());
+        let refused = Guard::new(Reach::Public).resolve("localhost".parse().unwrap());
         assert!(refused.await.err().unwrap().is::<Forbidden>());
         let refused = guard.resolve("169.254.169.254".parse().unwrap()).await;
         assert!(refused.err().unwrap().is::<Forbidden>());

@@ -1,4 +1,5 @@
-//! Slack takes one message a second and channel: whoever is early waits here, not at Slack.
+//! Slack takes one message a second for each channel of a bot and for each incoming webhook
+//! (<https://docs.slack.dev/apis/web-api/rate-limits>): whoever is early waits here, not at Slack.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 /// How long after an answer the next message may go to the same channel.
 const EACH: Duration = Duration::from_secs(1);
 
-/// When each channel was last written to.
+/// When each channel, or webhook, was last written to.
 #[derive(Debug, Default)]
 pub(super) struct Pace(Mutex<HashMap<String, Turn>>);
 

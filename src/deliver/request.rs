@@ -227,7 +227,11 @@ impl Preparation<'_> {
         }
     }
 
-    async fn secret(&mut self, what: &str, credential: &Credential) -> Result<Secret, String> {
+    pub(super) async fn secret(
+        &mut self,
+        what: &str,
+        credential: &Credential,
+    ) -> Result<Secret, String> {
         let secret = resolve(credential, self.namespace, self.reader).await;
         let secret = secret.map_err(|error| format!("{what}: {error}; {}", error.help()))?;
         self.used.push(secret.clone());
@@ -252,13 +256,20 @@ pub fn credentials(service: &Service) -> Vec<(String, &Credential)> {
                 LiteralOrCredential::Literal(_) => None,
             };
             let password = alertmanager.basic.as_ref().map(|basic| &basic.password);
+            let token = alertmanager.bearer_token.as_ref();
+            let identity = alertmanager.client_certificate.as_ref();
             let all = [
                 ("alertmanager.url", url),
-                (
-                    "alertmanager.bearerToken",
-                    alertmanager.bearer_token.as_ref(),
-                ),
+                ("alertmanager.bearerToken", token),
                 ("alertmanager.basic.password", password),
+                (
+                    "alertmanager.clientCertificate.certificate",
+                    identity.map(|it| &it.certificate),
+                ),
+                (
+                    "alertmanager.clientCertificate.key",
+                    identity.map(|it| &it.key),
+                ),
             ];
             let there = all
                 .into_iter()
@@ -278,10 +289,16 @@ pub fn credentials(service: &Service) -> Vec<(String, &Credential)> {
             let token = webhook.bearer_token.as_ref();
             let password = webhook.basic.as_ref().map(|basic| &basic.password);
             let secret = webhook.hmac.as_ref().map(|hmac| &hmac.secret);
+            let identity = webhook.client_certificate.as_ref();
             for (name, credential) in [
                 ("webhook.bearerToken", token),
                 ("webhook.basic.password", password),
                 ("webhook.hmac.secret", secret),
+                (
+                    "webhook.clientCertificate.certificate",
+                    identity.map(|it| &it.certificate),
+                ),
+                ("webhook.clientCertificate.key", identity.map(|it| &it.key)),
             ] {
                 all.extend(credential.map(|credential| (name.to_owned(), credential)));
             }

@@ -65,6 +65,9 @@ pub enum CredentialError {
     Empty(String),
     #[error("the value is not an http or https URL")]
     NoUrl,
+    /// The files of a receiver's TLS, in words.
+    #[error("{0}")]
+    Tls(String),
 }
 
 impl CredentialError {
@@ -81,6 +84,7 @@ impl CredentialError {
                 key.name, key.key
             ),
             Self::VariableText(_) | Self::Empty(_) => "give it the value".to_owned(),
+            Self::Tls(_) => "give a certificate and its key as PEM".to_owned(),
             Self::NoUrl => {
                 "give it the whole address, https://… (it is not shown: it may be a secret)"
                     .to_owned()

@@ -21,7 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::commit::SharedLedger;
-use super::drive::Question;
+use super::drive::{Question, Queued};
 use crate::decision::ledger::{Entry, Filter, Ledger};
 use crate::journal::{Key, Record};
 use crate::names::{GroupKey, NotificationId, ReceiverName, SilenceName};
@@ -70,8 +70,11 @@ pub struct Letter {
     pub state: LetterState,
     pub decided_at: Timestamp,
     pub attempts: u32,
-    /// No attempt before this moment.
+    /// When it is attempted next; absent while it is under way, or another of its group is before it.
     pub next: Option<Timestamp>,
+    /// Why the last attempt failed.
+    #[serde(default)]
+    pub last_error: Option<String>,
     /// Why it is dead.
     pub why: Option<String>,
 }
@@ -120,7 +123,12 @@ pub fn take_ledger(records: &mut Vec<(Key, Record)>) -> Ledger {
 #[must_use]
 pub fn letters_of(records: &[(Key, Record)]) -> Vec<Letter> {
     let letters = records.iter().filter_map(|(_, record)| match record {
-        Record::Outbox(waiting) => Some(Letter::waiting(waiting, false)),
+        Record::Outbox(waiting) => {
+            let next = waiting
+                .not_before
+                .max(waiting.paused_until.unwrap_or_default());
+            Some(Letter::waiting(waiting, false, Some(next)))
+        }
         Record::Dead(letter) => Some(Letter::dead(letter)),
         _ => None,
     });
@@ -139,7 +147,7 @@ impl LetterState {
 }
 
 impl Letter {
-    fn waiting(waiting: &Waiting, under_way: bool) -> Self {
+    fn waiting(waiting: &Waiting, under_way: bool, next: Option<Timestamp>) -> Self {
         let state = if under_way {
             LetterState::UnderWay
         } else {
@@ -147,7 +155,8 @@ impl Letter {
         };
         Self {
             attempts: waiting.attempts,
-            next: (!under_way).then_some(waiting.not_before),
+            next: next.filter(|_| !under_way),
+            last_error: waiting.last_error.clone(),
             ..Self::of(&waiting.notification, state)
         }
     }
@@ -174,6 +183,7 @@ impl Letter {
             decided_at: notification.at,
             attempts: 0,
             next: None,
+            last_error: None,
             why: None,
         }
     }
@@ -265,7 +275,8 @@ impl Sources {
     async fn letters(&self) -> Option<Vec<Letter>> {
         let undelivered = self.ask(Question::Outbox).await?;
         let waiting = undelivered.waiting.iter();
-        let waiting = waiting.map(|(it, under_way)| Letter::waiting(it, *under_way));
+        let waiting = waiting
+            .map(|queued: &Queued| Letter::waiting(&queued.waiting, queued.under_way, queued.next));
         let dead = undelivered.dead.iter().map(Letter::dead);
         Some(waiting.chain(dead).collect())
     }

@@ -39,9 +39,18 @@ pub struct Ended {
 /// What was decided and not delivered.
 #[derive(Debug)]
 pub struct Undelivered {
-    /// With whether an attempt is under way.
-    pub waiting: Vec<(Waiting, bool)>,
+    pub waiting: Vec<Queued>,
     pub dead: Vec<DeadLetter>,
+}
+
+/// What waits in a queue.
+#[derive(Debug)]
+pub struct Queued {
+    pub waiting: Waiting,
+    /// An attempt is being made.
+    pub under_way: bool,
+    /// When it is attempted next, if its turn has come.
+    pub next: Option<Timestamp>,
 }
 
 /// A question to the engine.
@@ -210,10 +219,10 @@ impl Drive {
             }
             Question::Outbox(reply) => {
                 let outbox = self.engine.outbox();
-                let waiting = outbox.waiting().cloned();
-                let waiting = waiting.map(|it| {
-                    let under_way = outbox.is_under_way(&it.notification);
-                    (it, under_way)
+                let waiting = outbox.waiting().map(|it| Queued {
+                    waiting: it.clone(),
+                    under_way: outbox.is_under_way(&it.notification),
+                    next: outbox.next_attempt_of(it),
                 });
                 let undelivered = Undelivered {
                     waiting: waiting.collect(),

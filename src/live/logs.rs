@@ -108,6 +108,7 @@ fn loudness(reason: &Reason) -> tracing::Level {
         | Reason::Inhibited(_)
         | Reason::Silenced(_)
         | Reason::Muted(_)
+        | Reason::Acknowledged(_)
         | Reason::SilenceMade(_)
         | Reason::SilenceOver(_)
         | Reason::Sent => tracing::Level::INFO,

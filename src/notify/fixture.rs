@@ -34,6 +34,7 @@ pub(crate) fn policy(receiver: &str) -> Policy {
         give_up_after: SignedDuration::from_hours(24),
         heartbeat: None,
         keeps_pace: false,
+        acknowledges: false,
         route: None,
         times: Times::default(),
     }

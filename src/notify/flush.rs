@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::acknowledge::acknowledge;
 use super::dedup::needs_update;
 use super::digest::waits;
 use super::group::{Group, GroupKind, Heard, just_after};
@@ -35,6 +36,7 @@ impl Notify {
             }
         }
         self.end_silences(now, effects);
+        self.look_at_silenced(now, effects);
         self.retell(now, effects);
         self.unblock(held);
         let mut due = Vec::new();
@@ -149,6 +151,7 @@ impl Notify {
                 self.mute(now, &mut group, effects);
                 due.extend(self.tell_states(now, &mut group, &policy, effects));
                 due.extend(self.tell_occurrences(now, &mut group, effects));
+                due.extend(acknowledge(now, &mut group, &policy, effects));
                 group.record.flushed_at.get_or_insert(now);
                 self.next_flush(&group, &policy, now)
             }

@@ -49,6 +49,9 @@ pub struct GroupRecord {
     pub flushed_at: Option<Timestamp>,
     /// When its last notification about states was decided: what `repeatInterval` counts from.
     pub notified_at: Option<Timestamp>,
+    /// The receiver was told that somebody is at it, and all of it is silenced since.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub acknowledged: bool,
 }
 
 /// What a receiver knows of one alert, as it is kept in the journal.
@@ -140,6 +143,7 @@ impl Group {
             flush_at,
             flushed_at: None,
             notified_at: None,
+            acknowledged: false,
         };
         Self::new(key, record)
     }

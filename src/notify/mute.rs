@@ -172,7 +172,7 @@ impl Notify {
         }
     }
 
-    fn look_again(&mut self, now: Timestamp, key: &GroupKey, effects: &mut Effects) {
+    pub(super) fn look_again(&mut self, now: Timestamp, key: &GroupKey, effects: &mut Effects) {
         let Some(mut group) = self.groups.remove(key) else {
             return;
         };

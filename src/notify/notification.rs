@@ -32,6 +32,8 @@ pub enum Cause {
     Repeat,
     /// All alerts of the group have resolved.
     Resolved,
+    /// Somebody has silenced all of a group that was told of.
+    Acknowledged,
     /// Something happened (`on` rules): told once.
     Occurred,
     /// What a limit had held back.

@@ -28,6 +28,8 @@ pub struct Policy {
     /// It is told in these groups and at this pace whatever a route says: it forgets what it does not
     /// hear of in time.
     pub keeps_pace: bool,
+    /// It wants to hear that somebody has silenced all of a group that it was told of.
+    pub acknowledges: bool,
     /// The route that changed it for its own groups, and when those may be told.
     pub route: Option<RouteName>,
     pub times: Times,

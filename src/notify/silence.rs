@@ -51,6 +51,8 @@ pub(crate) struct Silences {
     made: BTreeMap<SilenceName, Silence>,
     /// When each of those ends.
     ends: BTreeSet<(Timestamp, SilenceName)>,
+    /// When silences begin that have not been looked at since.
+    begins: BTreeSet<Timestamp>,
     /// Both, in the order of the index.
     all: Vec<Silence>,
     index: Index,
@@ -101,6 +103,18 @@ impl Silences {
         self.ends.first().map(|(end, _)| *end)
     }
 
+    /// Whether silences have begun since this was asked last, or since there are others.
+    pub(crate) fn take_begun(&mut self, now: Timestamp) -> bool {
+        let before = self.begins.len();
+        self.begins.retain(|begin| *begin > now);
+        self.begins.len() < before
+    }
+
+    /// When the first silence begins that [`Self::take_begun`] has not told of.
+    pub(crate) fn next_begin(&self) -> Option<Timestamp> {
+        self.begins.first().copied()
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Silence> {
         self.all.iter()
     }
@@ -147,6 +161,7 @@ impl Silences {
             .chain(self.made.values())
             .cloned()
             .collect();
+        self.begins = self.all.iter().map(|it| it.starts_at).collect();
         self.index = Index::of(self.all.iter().map(|it| &it.matchers));
     }
 }

@@ -1,5 +1,6 @@
 //! The life of a group, told as sentences.
 
+mod acknowledge;
 mod alertmanager;
 
 use insta::assert_snapshot;

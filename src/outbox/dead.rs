@@ -7,8 +7,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::queue::is_replaceable;
-use super::{Outbox, Waiting, decide, key, later, put};
+use super::queue::gives_way;
+use super::{Outbox, Waiting, decide, key, later, put, unheard};
 use crate::decision::Reason;
 use crate::engine::Effects;
 use crate::journal::{Key, Record};
@@ -121,6 +121,9 @@ impl Outbox {
                 if let Some(notification) = dropped {
                     effects.remove(key(&notification));
                     decide(now, Reason::Dropped, &notification, None, effects);
+                    if let Some(queue) = self.queues.get_mut(&notification.receiver) {
+                        unheard(now, queue, &notification, effects);
+                    }
                 }
             }
         }
@@ -132,7 +135,7 @@ impl Outbox {
         let notification = letter.notification;
         let receiver = notification.receiver.clone();
         let queue = self.queues.entry(receiver).or_default();
-        if is_replaceable(&notification) && queue.last_of(&notification.group).is_some() {
+        if gives_way(&notification) && queue.last_of(&notification.group).is_some() {
             decide(now, Reason::Superseded, &notification, None, effects);
             return;
         }
@@ -146,6 +149,7 @@ impl Outbox {
             not_before: now,
             heard: true,
             paused_until: None,
+            last_error: Some(letter.why),
         };
         put(&waiting, effects);
         let deadline = later(now, queue.terms.give_up_after);

@@ -74,6 +74,7 @@ fn begin(queue: &mut Queue, next: &mut u64, first: &Notification, group: GroupKe
         not_before: digest.at,
         heard: false,
         paused_until: None,
+        last_error: None,
         notification: Arc::new(digest),
     };
     *next = next.saturating_add(1);

@@ -232,6 +232,7 @@ enum Event {
     State(usize),
     Resolve(usize),
     Occur(usize),
+    Acknowledge(usize),
     /// The oldest attempt under way ends: accepted, failed, failed with `Retry-After`, refused.
     End(u8),
     Wait(i64),
@@ -243,6 +244,7 @@ fn event() -> impl Strategy<Value = Event> {
         3 => (0..3_usize).prop_map(Event::State),
         2 => (0..3_usize).prop_map(Event::Resolve),
         2 => (0..3_usize).prop_map(Event::Occur),
+        2 => (0..3_usize).prop_map(Event::Acknowledge),
         5 => (0..4_u8).prop_map(Event::End),
         3 => (1..100_i64).prop_map(Event::Wait),
         1 => Just(Event::Crash),
@@ -271,7 +273,7 @@ proptest! {
         most in 1..4_u32,
     ) {
         let minutes = SignedDuration::from_mins(10);
-        let terms = Policy { max_in_flight: most, give_up_after: minutes, ..policy("chat") };
+        let terms = Policy { max_in_flight: most, give_up_after: minutes, acknowledges: true, ..policy("chat") };
         let mut rig = Rig::new(vec![terms]);
         let (mut second, mut pushed) = (0, 0_usize);
         let mut firing = [false; 3];
@@ -289,7 +291,10 @@ proptest! {
                     firing[group] = false;
                     new.push(note("chat", &format!("g{group}"), Cause::Resolved, second));
                 }
-                Event::Resolve(_) => {}
+                Event::Acknowledge(group) if firing[group] => {
+                    new.push(note("chat", &format!("g{group}"), Cause::Acknowledged, second));
+                }
+                Event::Resolve(_) | Event::Acknowledge(_) => {}
                 Event::Occur(group) => new.push(occurred("chat", &format!("g{group}"), second)),
                 Event::End(which) => {
                     if let Some(id) = rig.in_flight().first() {

@@ -19,6 +19,8 @@ pub(crate) type Order = u64;
 pub(crate) struct Terms {
     pub max_in_flight: usize,
     pub give_up_after: SignedDuration,
+    /// The receiver wants acknowledgements; one that no longer does is not told them.
+    pub acknowledges: bool,
     /// The receiver exists: what waits for one that does not is kept, and not attempted.
     pub exists: bool,
 }
@@ -28,6 +30,7 @@ impl Terms {
         Self {
             max_in_flight: usize::try_from(policy.max_in_flight.max(1)).unwrap_or(usize::MAX),
             give_up_after: policy.give_up_after,
+            acknowledges: policy.acknowledges,
             exists: true,
         }
     }
@@ -39,6 +42,7 @@ impl Default for Terms {
         Self {
             max_in_flight: 1,
             give_up_after: SignedDuration::from_hours(24),
+            acknowledges: true,
             exists: false,
         }
     }
@@ -147,6 +151,16 @@ impl Queue {
         Some((*order, self.entries.get(order)?))
     }
 
+    /// The group's acknowledgement, if one waits that is not under way.
+    pub(crate) fn acknowledgement_of(&self, group: &GroupKey) -> Option<Order> {
+        let waits = |order: &&Order| {
+            self.entries.get(order).is_some_and(|entry| {
+                !entry.in_flight && is_acknowledgement(&entry.waiting.notification)
+            })
+        };
+        self.groups.get(group)?.iter().find(waits).copied()
+    }
+
     /// The entry that comes after this one in its group.
     pub(crate) fn follower(&self, order: Order) -> Option<&Entry> {
         let group = &self.entries.get(&order)?.waiting.notification.group;
@@ -189,8 +203,20 @@ impl Queue {
             return None;
         }
         let (ready, _) = *self.ready.first()?;
-        let floors = [Some(ready), self.paused_until, self.breaker.probe_at()];
-        floors.into_iter().flatten().max()
+        Some(self.not_before(ready))
+    }
+
+    /// The receiver may want to be left alone for longer than a notification does.
+    fn not_before(&self, ready: Timestamp) -> Timestamp {
+        let floors = [self.paused_until, self.breaker.probe_at()];
+        floors.into_iter().flatten().fold(ready, Timestamp::max)
+    }
+
+    /// When this one may be attempted, if none of its group is before it.
+    pub(crate) fn turn_of(&self, waiting: &Waiting) -> Option<Timestamp> {
+        let first = self.groups.get(&waiting.notification.group)?.front()?;
+        let may = self.terms.exists && *first == waiting.order;
+        may.then(|| self.not_before(waiting.not_before))
     }
 
     /// Begins the attempt that is due.
@@ -216,8 +242,10 @@ impl Queue {
         order: Order,
         not_before: Timestamp,
         asked: Option<Timestamp>,
+        why: &str,
     ) -> Option<&Waiting> {
         let entry = self.entries.get_mut(&order)?;
+        entry.waiting.last_error = Some(why.to_owned());
         entry.in_flight = false;
         entry.waiting.not_before = not_before;
         entry.waiting.paused_until = asked;
@@ -261,9 +289,20 @@ impl Queue {
     }
 }
 
+/// Whether it says that somebody is at a group, which is told already.
+pub(crate) fn is_acknowledgement(notification: &Notification) -> bool {
+    notification.cause == Cause::Acknowledged
+}
+
+/// Whether it says all that is so of the states of its group, and may take the place of what said so
+/// before.
+pub(crate) fn says_all(notification: &Notification) -> bool {
+    gives_way(notification) && !is_acknowledgement(notification)
+}
+
 /// Whether a newer notification of its group may take its place: it speaks of states only, which
 /// the newer one knows better. What occurred is in no other.
-pub(crate) fn is_replaceable(notification: &Notification) -> bool {
+pub(crate) fn gives_way(notification: &Notification) -> bool {
     let occurs = |alert: &std::sync::Arc<crate::alert::Alert>| alert.nature == Nature::Occurrence;
     !matches!(notification.cause, Cause::Occurred | Cause::Drill)
         && !notification.alerts.iter().any(occurs)

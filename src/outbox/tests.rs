@@ -11,6 +11,9 @@ use crate::alert::State;
 use crate::notify::fixture::{alert, at, policy};
 use crate::notify::{Cause, Notification, Policy};
 
+mod acknowledgements;
+mod turns;
+
 fn retry(after: Option<i64>) -> Outcome {
     let after = after.map(SignedDuration::from_secs);
     Outcome::Retry {
@@ -223,7 +226,7 @@ fn what_is_not_delivered_in_time_is_given_up_and_said() {
     rig.wake();
     assert!(
         rig.decided()
-            .ends_with("gave-up: not delivered in time, after 1 attempts g-0"),
+            .ends_with("gave-up: not delivered in time, after 1 attempts; the last: 503 g-0"),
         "{}",
         rig.decided()
     );
@@ -381,7 +384,7 @@ fn what_is_refused_or_given_up_is_dead_until_somebody_sends_or_drops_it() {
             .collect();
         lines.join(", ")
     };
-    assert_snapshot!(dead(&rig), @"g-0: 400, h-1: not delivered in time, after 1 attempts");
+    assert_snapshot!(dead(&rig), @"g-0: 400, h-1: not delivered in time, after 1 attempts; the last: 503");
     rig.crash(26 * 3600);
     assert_eq!(rig.outbox.dead().count(), 2, "they survive a crash");
     assert_eq!(
@@ -391,7 +394,7 @@ fn what_is_refused_or_given_up_is_dead_until_somebody_sends_or_drops_it() {
     rig.end(26 * 3600, "g-0", Outcome::Accepted);
     rig.change(26 * 3600, &OutboxChange::Drop("h-1".into()));
     assert!(rig.store.is_empty(), "{}", dead(&rig));
-    assert_snapshot!(rig.decided(), @"queued g-0, refused: 400 g-0, queued h-1, retrying: 503 h-1, gave-up: not delivered in time, after 1 attempts h-1, queued g-0, sent g-0, dropped h-1");
+    assert_snapshot!(rig.decided(), @"queued g-0, refused: 400 g-0, queued h-1, retrying: 503 h-1, gave-up: not delivered in time, after 1 attempts; the last: 503 h-1, queued g-0, sent g-0, dropped h-1");
 }
 
 #[test]

@@ -383,6 +383,7 @@ mod tests {
             hmac: None,
             success_codes: Vec::new(),
             ca_file: None,
+            client_certificate: None,
         })
     }
 

@@ -156,6 +156,9 @@ pub const FUNCTIONS: &[Function] = &[
     function("diff", "{{diff OLD NEW}}", (2, 2), &[], |call| {
         Ok(text(tree::diff(call.value(0), call.value(1))))
     }),
+    function("urlencode", "{{urlencode TEXT}}", (1, 1), &[], |call| {
+        Ok(text(Target::Url.escape(&call.text(0))))
+    }),
     function("link", "{{link URL TEXT}}", (1, 2), &[], |call| {
         let url = call.text(0);
         let label = call

@@ -72,6 +72,9 @@ pub(super) fn event(
     if message.is_resolved() {
         return json!({"event_action": "resolve", "dedup_key": dedup_key});
     }
+    if message.notification.cause == Cause::Acknowledged {
+        return json!({"event_action": "acknowledge", "dedup_key": dedup_key});
+    }
     let mut payload = payload(message, format);
     lay_over(&mut payload, with);
     limit(&mut payload);

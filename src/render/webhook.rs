@@ -204,6 +204,7 @@ fn cause(cause: Cause) -> &'static str {
         Cause::Changed => "changed",
         Cause::Repeat => "repeat",
         Cause::Resolved => "resolved",
+        Cause::Acknowledged => "acknowledged",
         Cause::Occurred => "occurred",
         Cause::Digest => "digest",
         Cause::Heartbeat => "heartbeat",

@@ -17,7 +17,7 @@ use crate::render::{Format, Read, Template};
 
 /// Where a template is written.
 #[derive(Clone, Copy)]
-enum Written<'a> {
+pub(super) enum Written<'a> {
     InDocument(&'a Text),
     InFile(&'a Arc<Source>),
 }
@@ -77,7 +77,8 @@ pub(super) fn of_receivers(
     }
 }
 
-fn written<'a>(
+/// Where the template of a receiver is written.
+pub(super) fn written<'a>(
     receiver: &'a Receiver,
     files: &'a BTreeMap<String, Arc<Source>>,
 ) -> Option<Written<'a>> {

@@ -29,6 +29,10 @@ pub(super) fn of(receiver: &Receiver) -> Policy {
             .as_ref()
             .map(|heartbeat| signed(heartbeat.every)),
         keeps_pace: matches!(spec.service, Service::Alertmanager(_)),
+        acknowledges: match &spec.service {
+            Service::PagerDuty(pagerduty) => pagerduty.acknowledge_silenced,
+            Service::Slack(_) | Service::Alertmanager(_) | Service::Webhook(_) => false,
+        },
         route: None,
         times: Times::default(),
     }

@@ -1,5 +1,6 @@
 //! Loading whole directories, as every command does.
 
+mod limits;
 mod reloads;
 
 use std::fs;

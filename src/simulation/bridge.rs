@@ -15,8 +15,8 @@ use crate::alert::Alert;
 use crate::cel::PathSet;
 use crate::engine::{Effect, Engine, Input, Setup};
 use crate::journal::{Key, Record};
-use crate::names::{Fingerprint, NotificationId, Uid};
-use crate::notify::{Notification, SilenceChange, later};
+use crate::names::{Fingerprint, GroupKey, NotificationId, Uid};
+use crate::notify::{Cause, Notification, SilenceChange, later};
 use crate::outbox::Outcome;
 use crate::watch::Signal;
 
@@ -45,6 +45,10 @@ pub struct Bridge {
     /// Rules of which somebody silenced occurrences: those are over then, and the decision that says
     /// so may have been cut off with the process.
     pub(super) silenced: BTreeSet<String>,
+    /// How many silences were over the alerts of a group when it was acknowledged last.
+    pub(super) acknowledged: BTreeMap<GroupKey, usize>,
+    /// How often somebody silenced something.
+    pub(super) silences: usize,
     pub(super) broken: Option<String>,
     /// What was attempted and decided, a line each.
     pub told: Vec<String>,
@@ -83,6 +87,8 @@ impl Bridge {
             written: BTreeMap::new(),
             explained: BTreeSet::new(),
             silenced: BTreeSet::new(),
+            acknowledged: BTreeMap::new(),
+            silences: 0,
             broken: None,
             told: Vec::new(),
             given,
@@ -319,6 +325,10 @@ impl Bridge {
             }
         }
         for notification in written_now {
+            if notification.cause == Cause::Acknowledged {
+                self.somebody_is_at(&notification);
+                continue;
+            }
             let mut alerts = notification.alerts.iter();
             if let Some(why) = alerts.find_map(|alert| self.is_kept_back(alert)) {
                 let (receiver, group) = (&notification.receiver, &notification.group);

@@ -7,11 +7,12 @@ use super::setup::{SHUT_MINUTES, of_rule};
 use crate::alert::{Alert, Nature, State};
 use crate::engine::Input;
 use crate::journal::{Key, Record};
-use crate::notify::{Silence, SilenceChange, later};
+use crate::notify::{Notification, Silence, SilenceChange, later};
 
 impl Bridge {
     pub(super) fn silence(&mut self, rule: &str, seconds: i64) {
         self.silenced.insert(rule.to_owned());
+        self.silences += 1;
         let silence = Silence {
             name: rule.into(),
             namespace: None,
@@ -23,6 +24,22 @@ impl Bridge {
             created_by: None,
         };
         self.step(Input::SilencesChanged(vec![SilenceChange::Put(silence)]));
+    }
+
+    /// That somebody is at it is said of what is silenced, once for each silence.
+    pub(super) fn somebody_is_at(&mut self, told: &Notification) {
+        let group = &told.group;
+        let mut alerts = told.alerts.iter();
+        if told.receiver.as_str() != "pager" {
+            self.breaks(format!("{group} is acknowledged, which nobody there knows"));
+        } else if let Some(alert) = alerts.find(|alert| self.is_kept_back(alert).is_none()) {
+            let name = &alert.object.name;
+            self.breaks(format!(
+                "{group} is acknowledged, and {name} is not silenced"
+            ));
+        } else if self.acknowledged.insert(group.clone(), self.silences) == Some(self.silences) {
+            self.breaks(format!("{group} is acknowledged twice"));
+        }
     }
 
     /// Whether the hours of a route are now, or begin or end so soon.

@@ -70,7 +70,9 @@ impl Receiver {
             return Err(format!("{} was attempted during Retry-After", told.id));
         }
         self.left_alone = None;
-        let firing = told.alerts.iter().filter(|one| one.state == State::Firing);
+        let fires =
+            |one: &&Arc<Alert>| one.state == State::Firing && told.cause != Cause::Acknowledged;
+        let firing = told.alerts.iter().filter(fires);
         let places = firing.map(|alert| (told.group.clone(), alert.fingerprint));
         self.attempted.extend(places);
         let soon = |seconds: i64| later(now, SignedDuration::from_secs(seconds));
@@ -159,6 +161,9 @@ impl Receiver {
             return Err(format!("{group}: what was decided later was told first"));
         }
         self.heard.insert(told.id.clone(), told.clone());
+        if told.cause == Cause::Acknowledged {
+            return self.hear_of_somebody(told);
+        }
         let speaks_of_states = told.alerts.iter().any(|one| one.nature == Nature::State);
         if speaks_of_states && told.cause != Cause::Digest {
             let named = |one: &Fingerprint| told.alerts.iter().any(|it| it.fingerprint == *one);
@@ -183,6 +188,21 @@ impl Receiver {
             return Err(format!("{} repeats too soon", told.id));
         }
         Ok(())
+    }
+
+    /// That somebody is at it is said of what fires, as far as was told.
+    fn hear_of_somebody(&self, told: &Notification) -> Result<(), String> {
+        let known = told.alerts.iter().any(|alert| {
+            let place = (told.group.clone(), alert.fingerprint);
+            self.firing.contains_key(&place) && !self.left_out.contains(&place)
+        });
+        if known {
+            return Ok(());
+        }
+        Err(format!(
+            "{} is acknowledged, and was not told to fire",
+            told.group
+        ))
     }
 
     /// Takes what is said of one alert; whether it is news.

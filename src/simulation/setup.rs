@@ -244,6 +244,7 @@ fn chat() -> Policy {
         give_up_after: SignedDuration::from_hours(48),
         heartbeat: None,
         keeps_pace: false,
+        acknowledges: false,
         route: None,
         times: Times::default(),
     }
@@ -262,6 +263,7 @@ fn pager() -> Policy {
             burst: 3,
         }),
         max_in_flight: 2,
+        acknowledges: true,
         ..chat()
     }
 }

@@ -1,6 +1,7 @@
-//! The test cluster's certificate authority: one certificate for the API server, one for each user.
+//! A certificate authority: of a test cluster, with one certificate for the API server and one for
+//! each user; of a receiver that speaks TLS.
 //!
-//! In: names. Out: PEM. Everything is made in memory and dies with the cluster.
+//! In: names. Out: PEM. Everything is made in memory and dies with the test.
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, Error, ExtendedKeyUsagePurpose,
@@ -9,16 +10,16 @@ use rcgen::{
 
 /// A certificate and its private key, both PEM.
 #[derive(Clone)]
-pub(crate) struct Pair {
-    pub(crate) certificate: String,
-    pub(crate) key: String,
+pub struct Pair {
+    pub certificate: String,
+    pub key: String,
 }
 
-/// Signs the certificates of one cluster.
-pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
+/// Signs certificates.
+pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
-    pub(crate) fn create() -> Result<Authority, Error> {
+    pub fn create() -> Result<Authority, Error> {
         let mut params = CertificateParams::default();
         params
             .distinguished_name
@@ -35,7 +36,7 @@ impl Authority {
     }
 
     /// The authority's own certificate, PEM.
-    pub(crate) fn certificate(&self) -> String {
+    pub fn certificate(&self) -> String {
         self.0.pem()
     }
 
@@ -51,8 +52,19 @@ impl Authority {
         self.sign(params)
     }
 
+    /// A server certificate for these names or addresses, good from the first of January of one
+    /// year until that of the other.
+    pub fn server_of(&self, names: &[&str], years: (i32, i32)) -> Result<Pair, Error> {
+        let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+        let mut params = CertificateParams::new(names)?;
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        params.not_before = rcgen::date_time_ymd(years.0, 1, 1);
+        params.not_after = rcgen::date_time_ymd(years.1, 1, 1);
+        self.sign(params)
+    }
+
     /// A client certificate: Kubernetes takes the common name as the user and the organization as a group of it.
-    pub(crate) fn user(&self, name: &str, group: Option<&str>) -> Result<Pair, Error> {
+    pub fn user(&self, name: &str, group: Option<&str>) -> Result<Pair, Error> {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, name);
         if let Some(group) = group {

@@ -39,6 +39,10 @@
 //! slack.reset_connections(1); slack.answer_too_late(1, delay); slack.slow(delay); slack.recover();
 //! let messages = slack.wait_for(2, Duration::from_secs(5)).await?; // Display draws what a person sees
 //! slack.accepted(); slack.refused();
+//!
+//! let authority = Authority::create()?;                // TLS in front of any of them
+//! Tls::start(webhook.address(), &authority.server_of(&["127.0.0.1"], (2020, 2100))?, None).await?;
+//! Hostile::start(Manner::EndlessBody).await?;          // answers that never end, and others
 //! ```
 //!
 //! Servers and receivers belong to the runtime that started them, except the processes of a
@@ -59,9 +63,9 @@ pub mod user;
 pub mod objects;
 pub mod proxy;
 pub mod receivers;
+pub mod certificates;
 
 mod binaries;
-mod certificates;
 mod etcd;
 mod ports;
 mod process;

@@ -20,12 +20,16 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+pub mod hostile;
 pub mod pagerduty;
 pub mod slack;
+pub mod tls;
 pub mod webhook;
 
+pub use hostile::{Hostile, Manner};
 pub use pagerduty::PagerDuty;
 pub use slack::Slack;
+pub use tls::Tls;
 pub use webhook::Webhook;
 
 /// More than any service here takes; a larger request is answered by 413.
@@ -168,6 +172,11 @@ impl<S: Service> Receiver<S> {
             count,
             accepts,
         })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// `http://127.0.0.1:PORT`

@@ -30,6 +30,7 @@ fn at(url: String) -> Receiver {
         bearer_token: Some(secret("XXXSECRETXXX", "token")),
         basic: None,
         ca_file: None,
+        client_certificate: None,
     }));
     receiver.spec.group_by = GroupBy::All;
     receiver.spec.repeat_interval = AGAIN;

@@ -27,8 +27,12 @@ use futures::future::BoxFuture;
 use serde_json::json;
 
 mod alertmanager;
+mod hostile;
 mod pagerduty;
+mod secrets;
 mod slack_bot;
+mod slack_webhook;
+mod tls;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -101,6 +105,7 @@ fn webhook_to(url: String) -> Webhook {
         hmac: None,
         success_codes: Vec::new(),
         ca_file: None,
+        client_certificate: None,
     }
 }
 
@@ -173,14 +178,33 @@ async fn attempt(
 ) -> Delivery {
     let format = Format::of(&receiver.spec, &Templates::default()).unwrap();
     let payload = render(notification, &format);
-    let deliverer = Deliverer::new(std::slice::from_ref(receiver), Arc::new(Named));
-    let deliverer = deliverer.map_err(|errors| errors[0].to_string()).unwrap();
     let attempt = Attempt {
         notification: Arc::new(notification.clone()),
         number: 1,
         posted,
     };
-    deliverer.deliver(&attempt, &payload).await
+    deliverer(receiver).deliver(&attempt, &payload).await
+}
+
+fn deliverer(receiver: &Receiver) -> Deliverer {
+    let deliverer = Deliverer::new(std::slice::from_ref(receiver), Arc::new(Named));
+    deliverer.map_err(|errors| errors[0].to_string()).unwrap()
+}
+
+/// The same with a deliverer that goes on.
+async fn attempt_by(deliverer: &Deliverer, receiver: &Receiver) -> Outcome {
+    let notification = Notification {
+        receiver: receiver.name.clone(),
+        ..notification(Cause::New, Status::Firing)
+    };
+    let format = Format::of(&receiver.spec, &Templates::default()).unwrap();
+    let payload = render(&notification, &format);
+    let attempt = Attempt {
+        notification: Arc::new(notification),
+        number: 1,
+        posted: None,
+    };
+    deliverer.deliver(&attempt, &payload).await.outcome
 }
 
 async fn fire(receiver: &Receiver) -> Outcome {
@@ -207,73 +231,6 @@ fn by_webhook(url: Credential) -> Service {
         mentions: Mentions::default(),
         buttons: Vec::new(),
     })
-}
-
-/// A Slack stand-in, a receiver for it, and the file that its URL is in.
-async fn slack() -> (receivers::Slack, Receiver, tempfile::NamedTempFile) {
-    let slack = receivers::Slack::start().await.unwrap();
-    let (file, webhook_url) = file(&slack.webhook_url("XXXSECRETXXX"));
-    let service = by_webhook(webhook_url);
-    (slack, receiver(service), file)
-}
-
-#[tokio::test]
-async fn slack_takes_every_kind_of_message() {
-    let (slack, receiver, _file) = slack().await;
-    for (cause, status) in [
-        (Cause::New, Status::Firing),
-        (Cause::Resolved, Status::Resolved),
-        (Cause::Occurred, Status::Firing),
-        (Cause::Heartbeat, Status::Firing),
-        (Cause::Drill, Status::Firing),
-    ] {
-        let outcome = send(&receiver, &notification(cause, status)).await;
-        assert_eq!(outcome, Outcome::Accepted, "{cause:?}");
-    }
-    assert_eq!(slack.messages().len(), 5);
-    insta::assert_snapshot!(slack.messages()[0], @"
-    ┌─ Slack #XXXSECRETXXX
-    │ ━━ 🔴 database-failed: DatabaseInstance prod/orders
-    │ ▏ *orders <failed> & is down*
-    │ ▏ *Object* DatabaseInstance prod/orders *Severity* critical
-    │ ▏ *Cluster* prod-eu                    *Since* 2026-11-22 11:48 UTC
-    │ ▏ · Bellwether, 2026-11-22 12:00 UTC
-    └─
-    ");
-}
-
-#[tokio::test]
-async fn slacks_refusals_are_final_and_its_failures_are_not() {
-    let (slack, receiver, _file) = slack().await;
-    let host = slack.base_url().replace("http://", "");
-    let mut told = Vec::new();
-    for (status, wait) in [
-        (404, None),
-        (403, None),
-        (410, None),
-        (429, Some(30 * SECOND)),
-        (500, None),
-    ] {
-        slack.fail_next(1, status, wait);
-        told.push(why(fire(&receiver).await));
-    }
-    slack.reset_connections(1);
-    told.push(why(fire(&receiver).await).replace(&host, "HOST"));
-    slack.answer_too_late(1, SECOND);
-    told.push(why(fire(&receiver).await).replace(&host, "HOST"));
-    slack.redirect_next(1, 302, "https://elsewhere.example/secret/path");
-    told.push(why(fire(&receiver).await));
-    insta::assert_snapshot!(told.join("\n"), @"
-    refused: Slack: no_service; the webhook was removed or its URL is wrong: make a new one in Slack
-    refused: Slack: action_prohibited; an administrator of Slack does not allow it there
-    refused: Slack: channel_is_archived; the channel is gone, or the bot may not see it: choose another, or invite the bot
-    retry after 30s: Slack: HTTP 429: rate_limited
-    retry: Slack: HTTP 500: rollup_error
-    retry: HOST: Connection reset by peer (os error 104)
-    retry: HOST: no answer within 500ms
-    refused: Slack: HTTP 302 to elsewhere.example; redirects are not followed: give the final address
-    ");
-    assert!(!told.join("\n").contains("XXXSECRETXXX"));
 }
 
 #[tokio::test]

@@ -25,6 +25,7 @@ fn document(pagerduty: &receivers::PagerDuty) -> PagerDuty {
         class: None,
         component: None,
         occurrences: Occurrences::Alert,
+        acknowledge_silenced: true,
         links: Vec::new(),
         images: Vec::new(),
     }
@@ -40,6 +41,30 @@ async fn pagerduty_opens_an_incident_and_closes_the_same_one() {
     let incidents = pagerduty.incidents();
     assert_eq!(incidents.len(), 1);
     insta::assert_debug_snapshot!(incidents[0].state, @"Resolved");
+}
+
+#[tokio::test]
+async fn pagerduty_is_told_that_somebody_is_at_an_incident_by_its_key_and_without_words() {
+    let (pagerduty, receiver) = pagerduty().await;
+    assert_eq!(fire(&receiver).await, Outcome::Accepted);
+    let somebody = notification(Cause::Acknowledged, Status::Firing);
+    assert_eq!(send(&receiver, &somebody).await, Outcome::Accepted);
+    let incidents = pagerduty.incidents();
+    assert_eq!(incidents.len(), 1);
+    insta::assert_debug_snapshot!(incidents[0].state, @"Acknowledged");
+    let event = &pagerduty.messages()[1];
+    assert_eq!(event.kind, EventKind::Acknowledge);
+    let names: Vec<&String> = event.body.as_object().unwrap().keys().collect();
+    insta::assert_debug_snapshot!(names, @r#"
+    [
+        "event_action",
+        "dedup_key",
+        "routing_key",
+    ]
+    "#);
+    let over = notification(Cause::Resolved, Status::Resolved);
+    assert_eq!(send(&receiver, &over).await, Outcome::Accepted);
+    insta::assert_debug_snapshot!(pagerduty.incidents()[0].state, @"Resolved");
 }
 
 #[tokio::test]

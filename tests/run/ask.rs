@@ -3,6 +3,8 @@
 use std::fs;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::bridge::{Bridge, Command};
 use crate::world::{HOOK, World};
 
@@ -162,6 +164,48 @@ async fn what_a_receiver_refused_is_kept_through_a_kill_and_sent_again_when_some
     let (code, refused) = ask(&world, "outbox", &["drop", "nonsense"]);
     assert_eq!(code, Some(1), "{refused}");
     assert_eq!(refused, "error: there is no undelivered message nonsense\n");
+}
+
+#[tokio::test]
+async fn of_what_waits_the_last_error_and_the_next_attempt_are_told_also_after_a_kill() {
+    let world = World::new("waits").await;
+    let database = world.database("orders").await;
+    let bridge = started(&world).await;
+    world
+        .webhook
+        .fail_next(1, 503, Some(Duration::from_hours(1)));
+    world.phase(&database, "Failed").await;
+    bridge.says("\"retrying").await;
+    let listed = || {
+        let (code, listed) = ask(&world, "outbox", &["list", "-o", "json"]);
+        assert_eq!(code, Some(0), "{listed}");
+        let letter: serde_json::Value = serde_json::from_str(listed.trim()).expect("one line");
+        let moment =
+            |name: &str| -> Timestamp { letter[name].as_str().expect(&listed).parse().unwrap() };
+        let wait = moment("next").duration_since(moment("decidedAt"));
+        assert!((3_600..3_700).contains(&wait.as_secs()), "{letter}");
+        assert_eq!(letter["attempts"], 1);
+        assert_eq!(letter["lastError"], "the webhook: HTTP 503: scripted");
+        letter
+    };
+    let by_the_bridge = listed();
+    let (_, table) = ask(&world, "outbox", &["list"]);
+    let rows: Vec<&str> = table.lines().collect();
+    assert!(rows[0].contains("NEXT ATTEMPT") && rows[0].contains("LAST ERROR"));
+    assert!(
+        rows[1].ends_with("the webhook: HTTP 503: scripted"),
+        "{table}"
+    );
+    bridge.kill();
+    assert_eq!(
+        listed(),
+        by_the_bridge,
+        "the file says what the bridge said"
+    );
+    let bridge = world.command().start().await;
+    bridge.ready().await;
+    assert_eq!(listed(), by_the_bridge, "{}", bridge.log());
+    assert!(world.webhook.messages().is_empty());
 }
 
 #[tokio::test]

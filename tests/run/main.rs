@@ -7,6 +7,7 @@
     reason = "the shell: tests wait for a real program"
 )]
 
+mod acknowledge;
 mod alerts;
 mod ask;
 mod bad_day;

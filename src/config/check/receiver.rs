@@ -10,6 +10,11 @@ const SERVICES: [&str; 4] = ["slack", "pagerduty", "alertmanager", "webhook"];
 /// What Alertmanager does by itself, or needs, whatever a receiver says.
 const NOT_FOR_ALERTMANAGER: [&str; 4] = ["groupBy", "limit", "sendResolved", "template"];
 
+/// Buttons of a row of Slack's (the runbook is one more), and characters of a label
+/// (<https://docs.slack.dev/reference/block-kit/block-elements/button-element>).
+const BUTTONS: usize = 24;
+const LABEL: usize = 75;
+
 /// Headers that carry a secret by their meaning (RFC 9110, 11 and 15.5), in lower case.
 const SECRET_HEADERS: [&str; 6] = [
     "authorization",
@@ -48,11 +53,11 @@ pub(in crate::config) fn check(
     if let Some(alertmanager) = spec.get("alertmanager") {
         check.alertmanager(alertmanager, spec);
     }
-    if let Some(url) = spec
-        .get("pagerduty")
-        .and_then(|pagerduty| pagerduty.get("baseUrl"))
-    {
-        check.address("baseUrl", url);
+    if let Some(pagerduty) = spec.get("pagerduty") {
+        if let Some(url) = pagerduty.get("baseUrl") {
+            check.address("baseUrl", url);
+        }
+        check.images(pagerduty);
     }
 }
 
@@ -168,6 +173,34 @@ impl Check<'_> {
         }
         if let Some(url) = slack.get("baseUrl") {
             self.address("baseUrl", url);
+        }
+        self.buttons(slack);
+    }
+
+    /// Slack refuses more, and labels that are longer; we would leave them out and cut them.
+    fn buttons(&mut self, slack: &Node) {
+        let buttons = slack.get("buttons").map_or(&[][..], Node::items);
+        if let Some(first) = buttons.get(BUTTONS) {
+            let message = format!("a message has room for {BUTTONS} buttons and the runbook's");
+            self.push(first, Diagnostic::error(message).help("leave some out"));
+        }
+        for label in buttons.iter().filter_map(|button| button.get("text")) {
+            let size = label.as_str().map_or(0, |text| text.encode_utf16().count());
+            if size > LABEL {
+                let message = format!("the label of a button has {size} characters");
+                self.push(label, Diagnostic::error(message).help("at most 75"));
+            }
+        }
+    }
+
+    /// PagerDuty shows pictures by https only.
+    fn images(&mut self, pagerduty: &Node) {
+        let images = pagerduty.get("images").map_or(&[][..], Node::items);
+        for src in images.iter().filter_map(|image| image.get("src")) {
+            if src.as_str().is_some_and(|text| text.starts_with("http://")) {
+                let diagnostic = Diagnostic::error("PagerDuty shows pictures by https only");
+                self.push(src, diagnostic.help("write `https://…`"));
+            }
         }
     }
 

@@ -86,6 +86,7 @@ pub fn policy() -> Policy {
         give_up_after: SignedDuration::from_hours(24),
         heartbeat: None,
         keeps_pace: false,
+        acknowledges: false,
         route: None,
         times: crate::notify::Times::default(),
     }

@@ -135,6 +135,37 @@ fn what_teams_gets_is_a_message_with_one_adaptive_card_of_a_size_that_it_takes()
     }
 }
 
+#[test]
+fn the_source_of_a_cloud_event_is_a_uri_reference_whatever_the_cluster_is_called() {
+    let format = shipped("cloudevents.json.hbs");
+    for (name, source) in [
+        ("prod-eu", "/bellwether/prod-eu"),
+        ("", "/bellwether/cluster"),
+        ("prod eu/1", "/bellwether/prod%20eu%2F1"),
+        (
+            "//evil.example?a#b",
+            "/bellwether/%2F%2Fevil.example%3Fa%23b",
+        ),
+        (
+            "arn:aws:eks:eu:1:cluster/a",
+            "/bellwether/arn%3Aaws%3Aeks%3Aeu%3A1%3Acluster%2Fa",
+        ),
+        (
+            "\"größe\\ %41\n",
+            "/bellwether/%22gr%C3%B6%C3%9Fe%5C%20%2541%0A",
+        ),
+        ("..", "/bellwether/.."),
+        ("🔔", "/bellwether/%F0%9F%94%94"),
+    ] {
+        let mut alert = sample::alert("orders");
+        alert.labels.insert("cluster".into(), name.into());
+        let notification = sample::of(Cause::New, Status::Firing, vec![alert]);
+        let payload = render(&notification, &format);
+        assert_eq!(payload.failures, Vec::<String>::new());
+        assert_eq!(json_of(&payload)["source"], source, "{name}");
+    }
+}
+
 /// <https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md>, and its JSON format.
 #[test]
 fn a_cloud_event_has_the_attributes_that_the_specification_asks_for() {

@@ -139,6 +139,23 @@ fn a_slack_receiver_has_one_way_to_its_channel() {
 }
 
 #[test]
+fn buttons_that_slack_refuses_and_pictures_that_pagerduty_does_not_show_are_told_of() {
+    let button = |label: &str| format!("{{text: {label}, url: 'https://bells.example'}}");
+    let text = |buttons: &[String]| {
+        let buttons = buttons.join(", ");
+        receiver(&format!(
+            "  slack:\n    webhookUrl: {{env: A}}\n    buttons: [{buttons}]\n"
+        ))
+    };
+    insta::assert_snapshot!(messages(&text(&[button(&"x".repeat(76))])), @"rules.yaml:7:22: the label of a button has 76 characters (at most 75)");
+    let fits = messages(&text(&[button(&"x".repeat(75))]));
+    assert!(!fits.contains("button"), "{fits}");
+    insta::assert_snapshot!(messages(&text(&vec![button("x"); 25])), @"rules.yaml:7:999: a message has room for 24 buttons and the runbook's (leave some out)");
+    let image = "  pagerduty:\n    routingKey: {env: A}\n    images: [{src: 'http://graphs.example/a.png'}]\n";
+    insta::assert_snapshot!(messages(&receiver(image)), @"rules.yaml:7:20: PagerDuty shows pictures by https only (write `https://…`)");
+}
+
+#[test]
 fn an_alertmanager_takes_alerts_as_they_are() {
     let text = "  alertmanager: {url: 'http://u:hunter2@am:9093', basic: {username: a, password: {env: A}}, bearerToken: {env: B}}
   groupBy: [alertname]
@@ -154,5 +171,38 @@ fn an_alertmanager_takes_alerts_as_they_are() {
     rules.yaml:7:3: `limit` is not for an Alertmanager (it groups and limits by itself, and takes alerts as they are; leave it out)
     rules.yaml:8:3: `sendResolved` is not for an Alertmanager (it groups and limits by itself, and takes alerts as they are; leave it out)
     rules.yaml:9:3: `template` is not for an Alertmanager (it groups and limits by itself, and takes alerts as they are; leave it out)
+    ");
+}
+
+#[test]
+fn a_credential_is_of_the_documents_own_namespace_and_a_key_does_not_stand_in_it() {
+    let text = "  webhook:
+    url: https://a.example
+    clientCertificate:
+      certificate: {secretKeyRef: {name: hook, key: tls.crt}}
+      key: |
+        -----BEGIN PRIVATE KEY-----
+        hunter2
+";
+    let report = refused(&receiver(text));
+    assert!(!report.contains("hunter2"), "{report}");
+    insta::assert_snapshot!(messages(&receiver(text)), @"rules.yaml:10:9: `key` is a secret and cannot stand in the document (say where the secret is kept: `{env: NAME}`, `{file: PATH}` or `{secretKeyRef: {name: NAME, key: KEY}}`)");
+    for text in [
+        "  webhook: {url: {secretKeyRef: {name: hook, key: url, namespace: kube-system}}}\n",
+        "  pagerduty: {routingKey: {secretKeyRef: {name: hook, key: url, namespace: kube-system}}}\n",
+    ] {
+        let messages = messages(&receiver(text));
+        assert!(messages.contains("namespace"), "{messages}");
+    }
+    let tenant = receiver(
+        "  webhook:
+    url: https://a.example
+    clientCertificate: {certificate: {file: /tls.crt}, key: {env: KEY}}
+",
+    );
+    let tenant = tenant.replace("metadata: {name: ", "metadata: {namespace: blue, name: ");
+    insta::assert_snapshot!(messages(&tenant), @"
+    rules.yaml:7:39: a receiver in namespace `blue` cannot use `file` of the bridge (keep it in a Secret in `blue`: `secretKeyRef: {name: NAME, key: KEY}`)
+    rules.yaml:7:62: a receiver in namespace `blue` cannot use `env` of the bridge (keep it in a Secret in `blue`: `secretKeyRef: {name: NAME, key: KEY}`)
     ");
 }

@@ -220,14 +220,20 @@ mod tests {
     }
 
     #[test]
-    fn a_resolve_needs_a_key_but_no_payload() {
-        let resolve = |key: Value| {
-            check(
-                &json!({"routing_key": "0".repeat(32), "event_action": "resolve", "dedup_key": key}),
-            )
-        };
-        assert_eq!(resolve(json!("k")), [""; 0]);
-        assert_eq!(resolve(Value::Null), ["'dedup_key' is missing or blank"]);
+    fn an_acknowledgement_and_a_resolve_need_a_key_but_no_payload() {
+        for action in ["acknowledge", "resolve"] {
+            let event = |key: Value| {
+                check(
+                    &json!({"routing_key": "0".repeat(32), "event_action": action, "dedup_key": key}),
+                )
+            };
+            assert_eq!(event(json!("k")), [""; 0]);
+            for none in [Value::Null, json!("")] {
+                assert_eq!(event(none), ["'dedup_key' is missing or blank"]);
+            }
+            assert_eq!(event(json!("k".repeat(256))).len(), 1);
+            assert_eq!(event(json!(1)).len(), 1);
+        }
     }
 
     #[test]
