@@ -212,7 +212,7 @@ mod tests {
         let mut parts = text.split(MARK);
         let first = parts.next().unwrap_or_default().to_owned();
         let rest = parts.map(|part| part.split_once('›').map_or("", |(_, rest)| rest));
-        first + &rest.map(|rest| format!("…{rest}")).collect::<String>()
+        rest.fold(first, |all, rest| all + "…" + rest)
     }
 
     fn secret(uid: &str, value: &str) -> Value {

@@ -88,10 +88,10 @@ fn what_the_disk_cannot_keep_up_with_is_counted_and_said_where_it_is_missing() {
     drop(feed);
     writer.run(began).unwrap();
     let all = read(&path);
-    let [Entry::Began(_), Entry::Lost(lost), Entry::Turn(last)] = &all[..] else {
+    let [Entry::Began(_), Entry::Lost(missing), Entry::Turn(last)] = &all[..] else {
         panic!("{all:?}");
     };
-    assert_eq!((lost.turns, lost.inputs), (10, 10));
+    assert_eq!((missing.turns, missing.inputs), (10, 10));
     assert_eq!(last.at, at(turns));
 }
 
