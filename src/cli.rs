@@ -40,7 +40,7 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0   all went well
   1   the rules, receivers, templates or credentials have a problem, the expression of eval,
-      or a test fails
+      or a test fails, or a run that is replayed is decided otherwise than it was
   2   the command line is wrong
   3   something fires (dry-run --exit-code)
   4   the state file cannot be used

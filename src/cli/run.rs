@@ -28,6 +28,7 @@ use crate::live::report::Taken;
 use crate::live::secrets::ClusterSecrets;
 use crate::live::signals::{Hangups, Signals};
 use crate::live::{self, Parts, control, logs};
+use crate::recording::RecordingError;
 use crate::recording::run::RunRecorder;
 use crate::setup::last_good::{LastGood, Reloaded};
 use crate::setup::{Files, Loaded};
@@ -52,7 +53,8 @@ see only their namespace, and notify its receivers and those that are shared.
 --record writes down all that the engine is given, and when: what the watches said, of each object the
 fields that the rules read, how attempts ended, silences, reloads, and the state that it began with.
 `bellwether replay FILE` decides the same again. Values of Secrets, what --record-redact names, and
-credentials are not in it. The bridge never waits for it: what the disk cannot keep up with is left
+credentials are not in it: a condition that reads such a value, and not only whether it changed, may
+be decided otherwise there. The bridge never waits for it: what the disk cannot keep up with is left
 out, and the recording says so (bellwether_recording_lost_inputs_total); a full disk ends the
 recording, not the bridge (bellwether_recording).
 
@@ -276,7 +278,7 @@ impl Run {
         let path = if path.is_dir() {
             path.join(
                 began
-                    .strftime("bellwether-%Y%m%dT%H%M%SZ.jsonl.gz")
+                    .strftime("bellwether-%Y%m%dT%H%M%S.%3fZ.jsonl.gz")
                     .to_string(),
             )
         } else {
@@ -285,9 +287,20 @@ impl Run {
         let sources = loaded.rules.streams().into_iter().map(|(source, _)| source);
         let redaction = redaction(&self.record_redact)?;
         let size = self.record_max_size.0;
-        let recorder = RunRecorder::create(&path, began, sources.collect(), redaction, size)?;
-        tracing::info!("recording to {}", path.display());
-        Ok(Some(recorder))
+        match RunRecorder::create(&path, began, sources.collect(), redaction, size) {
+            Ok(recorder) => {
+                tracing::info!("recording to {}", path.display());
+                Ok(Some(recorder))
+            }
+            // Whoever is to be told is told, whether or not there is room for a recording.
+            Err(RecordingError::File { path, error })
+                if error.kind() == std::io::ErrorKind::StorageFull =>
+            {
+                tracing::error!("nothing is recorded: {}: {error}", path.display());
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn state_file(&self) -> PathBuf {

@@ -1,23 +1,35 @@
 //! What is left out of a recording: the values of Secrets, what `kubectl apply` keeps of them, and
 //! what somebody says.
+//!
+//! Instead of a value stands a mark, `‹redacted 1b2c3d4e›`, which is another one when the value
+//! changes: a rule that tells of a change tells of it in a replay too. It is a keyed hash (`SipHash`)
+//! whose key is made for one recording and written nowhere, so that nobody can try values; and it
+//! counts where the value stands, so that it does not tell who has the same. What is empty stays.
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::str::FromStr;
 
 use serde_json::Value;
 
 use crate::cel::Json;
 
-/// What stands instead.
-const REDACTED: &str = "‹redacted›";
+/// How what stands instead begins.
+const MARK: &str = "‹redacted";
 /// Holds the whole manifest as it was applied, also of a Secret.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// Paths of values that nobody is to read later.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Redaction(Vec<Path>);
+#[derive(Clone, Debug, Default)]
+pub struct Redaction {
+    paths: Vec<Path>,
+    key: RandomState,
+}
 
 /// `spec.users[].password`.
 type Path = Vec<Step>;
+
+/// What marks depend on besides the value: whose it is. Nothing: they are all the same.
+type Whose<'o> = Option<&'o str>;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Step {
@@ -38,17 +50,31 @@ impl Redaction {
             .iter()
             .map(|text| path(text))
             .collect::<Result<_, _>>()
-            .map(Self)
+            .map(|paths| Self {
+                paths,
+                key: RandomState::new(),
+            })
     }
 
     pub(super) fn apply(&self, object: &mut Value) {
         let is_secret = object["apiVersion"] == "v1" && object["kind"] == "Secret";
-        self.apply_to(object, is_secret);
+        let uid = object.pointer("/metadata/uid").and_then(Value::as_str);
+        let uid = uid.unwrap_or_default().to_owned();
+        self.apply_to(object, is_secret, Some(&uid));
     }
 
     /// An object without what is left out.
     pub(super) fn applied(&self, object: &Json) -> Json {
         let mut object = serde_json::to_value(object).unwrap_or_default();
+        self.apply(&mut object);
+        Json::from(object)
+    }
+
+    /// The same of what is known to be a Secret.
+    pub(super) fn applied_to_secret(&self, object: &Json) -> Json {
+        let mut object = serde_json::to_value(object).unwrap_or_default();
+        object["apiVersion"] = "v1".into();
+        object["kind"] = "Secret".into();
         self.apply(&mut object);
         Json::from(object)
     }
@@ -71,7 +97,7 @@ impl Redaction {
 
     /// Whether somebody named paths.
     pub(super) fn has_paths(&self) -> bool {
-        !self.0.is_empty()
+        !self.paths.is_empty()
     }
 
     fn apply_within(&self, value: &mut Value, secret: bool) {
@@ -81,7 +107,7 @@ impl Redaction {
                     self.apply_within(inner, secret);
                 }
                 let says_so = value["kind"] == "Secret";
-                self.apply_to(value, secret || says_so);
+                self.apply_to(value, secret || says_so, None);
             }
             Value::Array(items) => {
                 for inner in items {
@@ -96,10 +122,10 @@ impl Redaction {
     pub(super) fn concerns(&self, object: &Json) -> bool {
         let kind = object.at(&["kind"]).and_then(Json::as_str);
         let applied = object.at(&["metadata", "annotations", LAST_APPLIED]);
-        !self.0.is_empty() || kind == Some("Secret") || applied.is_some()
+        !self.paths.is_empty() || kind == Some("Secret") || applied.is_some()
     }
 
-    fn apply_to(&self, object: &mut Value, is_secret: bool) {
+    fn apply_to(&self, object: &mut Value, is_secret: bool, whose: Whose<'_>) {
         let annotations = object.pointer_mut("/metadata/annotations");
         if let Some(annotations) = annotations.and_then(Value::as_object_mut) {
             annotations.remove(LAST_APPLIED);
@@ -107,14 +133,48 @@ impl Redaction {
         if is_secret {
             for values in ["data", "stringData"] {
                 let values = object.get_mut(values).and_then(Value::as_object_mut);
-                for (_, value) in values.into_iter().flatten() {
-                    *value = REDACTED.into();
+                for (name, value) in values.into_iter().flatten() {
+                    self.mark(value, whose, name);
                 }
             }
         }
-        for path in &self.0 {
-            redact(object, path);
+        for (number, path) in self.paths.iter().enumerate() {
+            self.redact(object, path, whose, &number.to_string());
         }
+    }
+
+    fn redact(&self, value: &mut Value, path: &[Step], whose: Whose<'_>, place: &str) {
+        match path {
+            [] => self.mark(value, whose, place),
+            [Step::Field(name), rest @ ..] => {
+                if let Some(inner) = value.as_object_mut().and_then(|map| map.get_mut(name)) {
+                    self.redact(inner, rest, whose, place);
+                }
+            }
+            [Step::Each, rest @ ..] => {
+                for inner in value.as_array_mut().into_iter().flatten() {
+                    self.redact(inner, rest, whose, place);
+                }
+            }
+        }
+    }
+
+    fn mark(&self, value: &mut Value, whose: Whose<'_>, place: &str) {
+        let is_empty = match &*value {
+            Value::Null => true,
+            Value::String(text) => text.is_empty(),
+            _ => false,
+        };
+        if is_empty {
+            return;
+        }
+        *value = match whose {
+            Some(whose) => {
+                let hash = self.key.hash_one((whose, place, value.to_string()));
+                format!("{MARK} {:08x}›", hash & 0xffff_ffff).into()
+            }
+            None => format!("{MARK}›").into(),
+        };
     }
 }
 
@@ -132,22 +192,6 @@ fn path(text: &str) -> Result<Path, RedactionError> {
     Ok(steps)
 }
 
-fn redact(value: &mut Value, path: &[Step]) {
-    match path {
-        [] => *value = REDACTED.into(),
-        [Step::Field(name), rest @ ..] => {
-            if let Some(inner) = value.as_object_mut().and_then(|map| map.get_mut(name)) {
-                redact(inner, rest);
-            }
-        }
-        [Step::Each, rest @ ..] => {
-            for inner in value.as_array_mut().into_iter().flatten() {
-                redact(inner, rest);
-            }
-        }
-    }
-}
-
 impl FromStr for Redaction {
     type Err = RedactionError;
 
@@ -162,6 +206,22 @@ mod tests {
 
     use super::*;
 
+    /// A text with every mark as `…`.
+    fn unmarked(value: &Value) -> String {
+        let text = value.to_string();
+        let mut parts = text.split(MARK);
+        let first = parts.next().unwrap_or_default().to_owned();
+        let rest = parts.map(|part| part.split_once('›').map_or("", |(_, rest)| rest));
+        rest.fold(first, |all, rest| all + "…" + rest)
+    }
+
+    fn secret(uid: &str, value: &str) -> Value {
+        json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"uid": uid},
+            "data": {"a": value, "b": value, "none": ""},
+        })
+    }
+
     #[test]
     fn secrets_and_what_was_named_are_left_out() {
         let paths = ["spec.users[].password", "status.token", "spec.none.such"];
@@ -172,15 +232,35 @@ mod tests {
             "status": {"token": {"value": "t"}},
         });
         redaction.apply(&mut object);
-        insta::assert_snapshot!(object, @r#"{"metadata":{"annotations":{"other":"kept"}},"spec":{"users":[{"name":"ada","password":"‹redacted›"},{"password":"‹redacted›"}]},"status":{"token":"‹redacted›"}}"#);
-        let mut secret = json!({"apiVersion": "v1", "kind": "Secret", "data": {"a": "c2VjcmV0"}});
-        redaction.apply(&mut secret);
-        insta::assert_snapshot!(secret, @r#"{"apiVersion":"v1","kind":"Secret","data":{"a":"‹redacted›"}}"#);
+        insta::assert_snapshot!(unmarked(&object), @r#"{"metadata":{"annotations":{"other":"kept"}},"spec":{"users":[{"name":"ada","password":"…"},{"password":"…"}]},"status":{"token":"…"}}"#);
+        let mut one = secret("1", "c2VjcmV0");
+        redaction.apply(&mut one);
+        insta::assert_snapshot!(unmarked(&one), @r#"{"apiVersion":"v1","kind":"Secret","metadata":{"uid":"1"},"data":{"a":"…","b":"…","none":""}}"#);
         let mut view =
             json!({"rule": "r", "view": {"object": {"data": {"a": "c2VjcmV0"}}}, "data": "kept"});
         redaction.apply_within(&mut view, true);
         insta::assert_snapshot!(view, @r#"{"rule":"r","view":{"object":{"data":{"a":"‹redacted›"}}},"data":"kept"}"#);
         assert!(Redaction::of(&["spec..x".to_owned()]).is_err());
         assert!("spec.x[0]".parse::<Redaction>().is_err());
+    }
+
+    #[test]
+    fn a_mark_tells_that_its_value_changed_and_nothing_else() {
+        let redaction = Redaction::default();
+        let marked = |redaction: &Redaction, uid, value| {
+            let mut secret = secret(uid, value);
+            redaction.apply(&mut secret);
+            secret["data"].clone()
+        };
+        let mark = marked(&redaction, "1", "c2VjcmV0");
+        assert_eq!(marked(&redaction, "1", "c2VjcmV0"), mark);
+        assert_ne!(marked(&redaction, "1", "b3RoZXI=")["a"], mark["a"]);
+        // Neither where the same value stands too, nor what it is to somebody who tries.
+        assert_ne!(mark["a"], mark["b"]);
+        assert_ne!(marked(&redaction, "2", "c2VjcmV0")["a"], mark["a"]);
+        assert_ne!(
+            marked(&Redaction::default(), "1", "c2VjcmV0")["a"],
+            mark["a"]
+        );
     }
 }

@@ -142,7 +142,10 @@ async fn a_rule_in_the_cluster_is_reported_edited_wrong_and_removed() {
     let documents = world.objects.apply(&namespace, &text).await.unwrap();
     let (document, receiver) = (&documents[0], &documents[2]);
     let database = world.database("orders").await;
-    let bridge = started(&mut command(&world, &[]).await).await;
+    let recordings = world.folder.path().join("recordings");
+    std::fs::create_dir(&recordings).unwrap();
+    let record = ["--record", recordings.to_str().unwrap()];
+    let bridge = started(&mut command(&world, &record).await).await;
     let reported = status(&world, document, |it| it["objects"] == 1).await;
     assert!(is_ready(&reported, "True"), "{reported:#}");
 
@@ -173,7 +176,7 @@ async fn a_rule_in_the_cluster_is_reported_edited_wrong_and_removed() {
     // A restart finds no version that is right: nothing is resolved for that.
     let log = bridge.log();
     drop(bridge);
-    let bridge = started(&mut command(&world, &[]).await).await;
+    let bridge = started(&mut command(&world, &record).await).await;
     bridge.says("this document does not run").await;
     let frozen = |it: &Value| {
         let message = it["conditions"][0]["message"].as_str();
@@ -193,6 +196,16 @@ async fn a_rule_in_the_cluster_is_reported_edited_wrong_and_removed() {
     world.objects.delete(document).await.unwrap();
     world.webhook.wait_for(2, SOON).await.unwrap();
     assert_eq!(told(&world)[1], "/hook failed orders resolved");
+
+    // Both runs are decided the same again, with the documents that there were.
+    drop(bridge);
+    for recording in std::fs::read_dir(&recordings).unwrap() {
+        let mut replay = Command::new("replay", world.folder.path());
+        replay.arguments(&[recording.unwrap().path().to_str().unwrap()]);
+        let (code, text) = replay.printed();
+        assert_eq!(code, Some(0), "{text}");
+        assert!(text.contains("the same is decided as then"), "{text}");
+    }
 }
 
 #[tokio::test]

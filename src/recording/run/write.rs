@@ -154,7 +154,11 @@ impl RunRecorder {
                     levels: _,
                     last_well,
                 } = seen;
-                *object = Arc::new(self.redaction.applied_within(object, secret));
+                *object = Arc::new(if secret {
+                    self.redaction.applied_to_secret(object)
+                } else {
+                    self.redaction.applied(object)
+                });
                 for spec in last_well.values_mut().filter_map(|well| well.spec.as_mut()) {
                     *spec = Arc::new(self.redaction.applied_to_spec(spec));
                 }

@@ -302,3 +302,43 @@ spec:
       v1/Pod: not recorded
     ");
 }
+
+#[test]
+fn a_secret_that_changed_is_told_of_again_although_its_values_are_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let rules = PLAIN
+        .replace(
+            "apiVersion: stable.example.com/v1, kind: DatabaseInstance",
+            "apiVersion: v1, kind: Secret",
+        )
+        .replace(
+            "when: object.status.phase == 'Failed'\n  for: 5m",
+            "on: object.data != oldObject.data",
+        );
+    let secret = |value: &str, version: i64| {
+        let object = json!({
+            "apiVersion": "v1", "kind": "Secret", "data": {"key": value},
+            "metadata": {"name": "a", "namespace": "prod", "uid": "a", "resourceVersion": version.to_string()},
+        });
+        Signal::Applied(Observation::of(Change::Applied, Json::from(object)).unwrap())
+    };
+    let mut live = Live::start(&rules);
+    let mut say = |minute: i64, signals: Vec<Signal>| {
+        let source = Source::of("v1", "Secret").key();
+        let signals = signals.into_iter().map(|signal| {
+            let source = source.clone();
+            Input::Signalled(Signalled { source, signal })
+        });
+        live.turn(minute, signals.collect(), None);
+    };
+    say(
+        0,
+        vec![Signal::ListBegan, secret("c2VjcmV0", 1), Signal::ListEnded],
+    );
+    say(1, vec![secret("b3RoZXI=", 2)]);
+    say(2, vec![secret("b3RoZXI=", 3)]);
+    let (rerun, heard) = played_again(&live.recorded(folder.path()));
+    assert!(rerun.is_same(), "{}", rerun.summary());
+    let occurred = heard.iter().filter(|it| it.reason == Reason::Occurred);
+    assert_eq!(occurred.count(), 1);
+}
