@@ -96,6 +96,8 @@ pub enum SetupError {
 #[error("receiver {receiver}: {field}: {error}")]
 pub struct Unresolved {
     pub receiver: ReceiverName,
+    /// The receiver is a tenant's: its mistakes are no one else's.
+    pub of_tenant: bool,
     /// Where it stands in the document: `slack.webhookUrl`.
     pub field: String,
     pub error: CredentialError,
@@ -174,6 +176,7 @@ impl Deliverer {
                 if let Err(error) = secret {
                     unresolved.push(Unresolved {
                         receiver: name.clone(),
+                        of_tenant: route.namespace.is_some(),
                         field,
                         error,
                     });
@@ -184,6 +187,7 @@ impl Deliverer {
             if let (false, Err(why)) = (known, route.tls.client(&mut preparation).await) {
                 unresolved.push(Unresolved {
                     receiver: name.clone(),
+                    of_tenant: route.namespace.is_some(),
                     field: "TLS".to_owned(),
                     error: CredentialError::Tls(why),
                 });

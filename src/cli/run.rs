@@ -164,6 +164,12 @@ pub async fn run(arguments: &Run, format: logs::Format) -> Result<(), Failure> {
     let receivers = &loaded.configuration.receivers;
     let deliverer = Deliverer::with(receivers, secrets.clone(), tenants)?;
     let unresolved = deliverer.verify().await;
+    let (of_tenants, unresolved): (Vec<_>, Vec<_>) = unresolved
+        .into_iter()
+        .partition(|missing| missing.of_tenant);
+    for missing in of_tenants {
+        tracing::warn!(help = missing.error.help(), "{missing}");
+    }
     let (in_cluster, here): (Vec<_>, Vec<_>) = unresolved
         .into_iter()
         .partition(|missing| matches!(missing.error, CredentialError::SecretKey { .. }));

@@ -105,9 +105,12 @@ impl Silences {
 
     /// Whether silences have begun since this was asked last, or since there are others.
     pub(crate) fn take_begun(&mut self, now: Timestamp) -> bool {
-        let before = self.begins.len();
-        self.begins.retain(|begin| *begin > now);
-        self.begins.len() < before
+        let mut begun = false;
+        while self.begins.first().is_some_and(|begin| *begin <= now) {
+            self.begins.pop_first();
+            begun = true;
+        }
+        begun
     }
 
     /// When the first silence begins that [`Self::take_begun`] has not told of.

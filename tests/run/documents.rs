@@ -224,6 +224,12 @@ apiVersion: bellwether.dev/v1alpha1
 kind: Receiver
 metadata: {name: stolen}
 spec: {webhook: {url: {env: OPERATORS_URL}}}
+---
+# The operator has a Secret of this name, the team has none.
+apiVersion: bellwether.dev/v1alpha1
+kind: Receiver
+metadata: {name: borrowed}
+spec: {webhook: {url: {secretKeyRef: {name: operator, key: url}}}, groupBy: [...]}
 ";
     let theirs =
         rule("ours", "object.status.phase == 'Failed'", "") + &hook(&world, "team") + stolen;
@@ -266,6 +272,9 @@ spec: {engine: postgres, version: '17.2', storageGB: 10}
     ];
     assert_eq!(heard[..2], operators, "{}", bridge.log());
     assert_eq!(heard[2..], [ours], "{}", bridge.log());
+    bridge
+        .says("cannot read key \\\"url\\\" of Secret \\\"operator\\\"")
+        .await;
     drop(bridge);
 
     // Without leave, a tenant's messages stay off the cluster's network; the operator's do not.

@@ -50,6 +50,17 @@ fn what_is_news_of_the_group_takes_its_place() {
 }
 
 #[test]
+fn of_two_that_wait_the_newer_is_told() {
+    let mut rig = pager();
+    rig.push(0, &[fires(0)]);
+    rig.push(1, &[somebody(1)]);
+    rig.push(2, &[somebody(2)]);
+    rig.end(3, "g-0", Outcome::Accepted);
+    assert_eq!(rig.push(3, &[]), "g-2#1");
+    assert_eq!(rig.outbox.waiting().count(), 1);
+}
+
+#[test]
 fn a_firing_that_nobody_heard_of_and_its_end_cancel_out_with_it() {
     let mut rig = pager();
     rig.push(0, &[note("pager", "other", Cause::New, 0)]);
