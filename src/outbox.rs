@@ -6,20 +6,20 @@
 //! What is under way is known to memory alone: after a restart everything that waits is
 //! attempted again, under the same id. That an attempt was begun is written down before it is.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::alert::State;
 use crate::decision::{About, Reason};
 use crate::engine::Effects;
 use crate::journal::{Key, Record};
-use crate::names::{GroupKey, NotificationId, ReceiverName};
-use crate::notify::{MAX_ALERTS, Notification, Policy, Status, later};
+use crate::names::{GroupKey, ReceiverName};
+use crate::notify::{Notification, Policy, later};
 use crate::planted::{self, Bug};
 
+mod answered;
 mod backoff;
 mod breaker;
 mod dead;
@@ -28,6 +28,7 @@ mod posts;
 #[cfg(test)]
 mod properties;
 mod queue;
+mod succeed;
 #[cfg(test)]
 mod tests;
 
@@ -38,6 +39,7 @@ pub use posts::{MOST_POSTS, Post, Posted};
 use dead::DeadLetters;
 use posts::Posts;
 use queue::{Entry, Order, Queue, Terms, gives_way, is_acknowledgement, says_all};
+use succeed::take_over;
 
 /// Make this attempt now.
 #[derive(Clone, Debug, PartialEq)]
@@ -254,48 +256,6 @@ impl Outbox {
         }
     }
 
-    /// An attempt has ended. The outcome of one that is not under way is passed over.
-    pub fn delivered(
-        &mut self,
-        now: Timestamp,
-        id: &NotificationId,
-        delivery: Delivery,
-        effects: &mut Effects,
-    ) {
-        let Delivery { outcome, post } = delivery;
-        let mut queues = self.queues.iter_mut();
-        let Some((receiver, queue, order)) = queues
-            .find_map(|(name, queue)| queue.find_in_flight(id).map(|order| (name, queue, order)))
-        else {
-            return;
-        };
-        if let (Some(post), Some(entry)) = (post, queue.entry(order)) {
-            let notification = &entry.waiting.notification;
-            self.posts.note(now, notification, post, effects);
-        }
-        let reason = match outcome {
-            Outcome::Retry { after, why } => {
-                queue.breaker.failed(now, receiver, id);
-                if let Some(letter) = retry(now, queue, order, after, why, effects) {
-                    self.dead.bury(letter, effects);
-                }
-                return;
-            }
-            Outcome::Accepted => Reason::Sent,
-            Outcome::Refused { why } => Reason::Refused(why),
-        };
-        queue.breaker.answered();
-        if let Some(entry) = queue.remove(order) {
-            if let Reason::Refused(why) = &reason {
-                self.dead.bury(dead_letter(now, &entry, why), effects);
-                unheard(now, queue, &entry.waiting.notification, effects);
-            } else {
-                self.posts.accepted(&entry.waiting.notification, effects);
-            }
-            finish(now, reason, &entry, effects);
-        }
-    }
-
     /// When [`Self::due`] has something to do next.
     #[must_use]
     pub fn next_wake(&self) -> Option<Timestamp> {
@@ -334,117 +294,6 @@ impl Outbox {
     pub fn depth(&self, receiver: &ReceiverName) -> usize {
         self.queues.get(receiver).map_or(0, Queue::len)
     }
-}
-
-/// A failed attempt: wait, give up, or give way to what is newer. Gives what was given up.
-fn retry(
-    now: Timestamp,
-    queue: &mut Queue,
-    order: Order,
-    after: Option<SignedDuration>,
-    why: String,
-    effects: &mut Effects,
-) -> Option<DeadLetter> {
-    let after = after.filter(|_| !planted::has(Bug::RetryAfterIgnored));
-    let asked = after.map(|after| later(now, after.min(queue.terms.give_up_after)));
-    queue.paused_until = queue.paused_until.max(asked);
-    let newer = queue
-        .follower(order)
-        .is_some_and(|newer| says_all(&newer.waiting.notification));
-    let entry = queue.entry(order)?;
-    let waiting = &entry.waiting;
-    let expired = entry.deadline <= now;
-    let superseded = newer && gives_way(&waiting.notification);
-    if expired || superseded {
-        let reason = if superseded {
-            Reason::Superseded
-        } else {
-            Reason::GaveUp(why)
-        };
-        let follower = queue.follower(order).map(|newer| newer.waiting.order);
-        let entry = queue.remove(order)?;
-        let letter = match &reason {
-            Reason::GaveUp(why) => Some(dead_letter(now, &entry, why)),
-            _ => None,
-        };
-        finish(now, reason, &entry, effects);
-        if letter.is_some() {
-            unheard(now, queue, &entry.waiting.notification, effects);
-        }
-        let follower = follower.filter(|_| superseded);
-        if let Some(newer) = follower.and_then(|order| queue.entry_mut(order)) {
-            let notification = Arc::make_mut(&mut newer.waiting.notification);
-            inherit(notification, &entry.waiting.notification);
-            put(&newer.waiting, effects);
-        }
-        return letter;
-    }
-    let backoff = backoff::delay(waiting.notification.id.as_str(), waiting.attempts);
-    let not_before = later(now, backoff).max(asked.unwrap_or(now));
-    if let Some(waiting) = queue.wait(order, not_before, asked, &why) {
-        let until = Some(not_before);
-        decide(
-            now,
-            Reason::Retrying(why),
-            &waiting.notification,
-            until,
-            effects,
-        );
-        put(waiting, effects);
-    }
-    None
-}
-
-/// What a notification that gives way said of alerts that are over: its successor, which knows only
-/// what changed since, says it too. Until then the receiver takes them for firing.
-fn inherit(newer: &mut Notification, older: &Notification) {
-    let known: BTreeSet<_> = newer.alerts.iter().map(|one| one.fingerprint).collect();
-    let resolved = older.alerts.iter();
-    let resolved: Vec<_> = resolved
-        .filter(|one| one.state == State::Resolved)
-        .collect();
-    newer
-        .first
-        .retain(|first| resolved.iter().all(|one| one.fingerprint != *first));
-    for alert in resolved {
-        if known.contains(&alert.fingerprint) {
-            continue;
-        }
-        if newer.alerts.len() < MAX_ALERTS {
-            newer.alerts.push(Arc::clone(alert));
-        } else {
-            newer.omitted += 1;
-        }
-    }
-}
-
-/// A notification takes the place of one that waits. `false` if nothing is left to say: what it
-/// resolves nobody has heard of.
-fn take_over(newer: &mut Notification, older: &Notification, attempted: bool, heard: bool) -> bool {
-    if newer.status == Status::Resolved && !heard {
-        return false;
-    }
-    inherit(newer, older);
-    if !attempted {
-        begin_where_it_did(newer, older);
-    }
-    !newer.alerts.is_empty()
-}
-
-/// A notification that gives way before any attempt told nobody anything: what it would have been
-/// the first to tell, its successor is; and what is over meanwhile never was.
-fn begin_where_it_did(newer: &mut Notification, older: &Notification) {
-    newer.opens |= older.opens;
-    let first: BTreeSet<_> = older.first.iter().copied().collect();
-    let mut still = Vec::new();
-    newer.alerts.retain(|alert| {
-        if !first.contains(&alert.fingerprint) {
-            return true;
-        }
-        still.push(alert.fingerprint);
-        alert.state != State::Resolved
-    });
-    newer.first.extend(still);
 }
 
 fn dead_letter(now: Timestamp, entry: &Entry, why: &str) -> DeadLetter {
