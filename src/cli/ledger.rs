@@ -120,7 +120,14 @@ fn summarize(arguments: &LedgerArgs, entries: &[Entry], filter: &Filter) {
     let report = lately(entries, filter, arguments.shadow, now);
     match arguments.output {
         Output::Table => print!("{}", report.text()),
-        Output::Json => println!("{}", report.json()),
+        Output::Json => {
+            let mut json = report.json();
+            // They are of recordings.
+            for name in ["transitions", "cut", "notTried"] {
+                json.as_object_mut().map(|fields| fields.remove(name));
+            }
+            println!("{json}");
+        }
     }
     let (began, ended) = (report.began, report.ended);
     eprintln!("{began:.0} to {ended:.0}: sent {}", report.messages_text());

@@ -89,7 +89,8 @@ pub struct Run {
     /// one in this directory.
     #[arg(long, value_name = "FILE|DIR")]
     record: Option<PathBuf>,
-    /// A recording that is larger goes on in another file: `100Mi`, `1Gi`.
+    /// A recording that is larger goes on in another file: `100Mi`, `1Gi`. None is ever removed: a run
+    /// is played from its beginning.
     #[arg(long, value_name = "SIZE", default_value = "1Gi")]
     record_max_size: Size,
     /// A path of values that are left out of the recording: `spec.users[].password`. May be given

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use super::held::{Watched, missing};
 use super::rerun::{Listing, RerunError};
 use super::{Report, count};
+use crate::cel::PathSet;
 use crate::decision::Decision;
 use crate::dry_run::DryRun;
 use crate::names::SourceKey;
@@ -17,7 +18,7 @@ use crate::recording::run::{Entry, RunRecording, Taken, Turn};
 use crate::setup::Loaded;
 use crate::setup::written::Written;
 use crate::transition::events::covers;
-use crate::watch::{Signal, Signalled};
+use crate::watch::{Signal, Signalled, Source};
 
 /// What a bridge watched when it began, and what it kept.
 ///
@@ -121,22 +122,24 @@ impl Player<'_> {
         self.report.missing.kinds.extend(none.kinds);
         self.report.missing.rules.extend(none.rules);
         for (at, own) in self.loaded.rules.sources.iter().enumerate() {
-            let covers =
-                |one: &&(&SourceKey, &Watched)| one.1.covers(&own.source, &own.paths).is_ok();
-            let all: Vec<_> = streams.iter().collect();
-            let nearest = all
-                .iter()
-                .find(|(key, one)| **key == own.key && covers(&&(*key, *one)));
-            if let Some((key, one)) = nearest.or_else(|| all.iter().find(covers)) {
-                let hearers = self.hears.entry((*key).clone()).or_default();
+            let covers = |one: &Watched| one.covers(&own.source, &own.paths).is_ok();
+            let same = streams.get_key_value(&own.key);
+            let same = same.filter(|(_, one)| covers(one));
+            let hears = same.or_else(|| streams.iter().find(|(_, one)| covers(one)));
+            if let Some((key, one)) = hears {
+                let hearers = self.hears.entry(key.clone()).or_default();
                 hearers.objects.push((at, one.is_wider_than(&own.source)));
+            } else {
+                self.run.observe(unheard(&own.source));
             }
         }
         for (at, own) in self.loaded.rules.events.iter().enumerate() {
-            let none = crate::cel::PathSet::none();
+            let none = PathSet::none();
             let mut all = streams.iter();
             if let Some((key, _)) = all.find(|(_, one)| one.covers(own, &none).is_ok()) {
                 self.hears.entry(key.clone()).or_default().events.push(at);
+            } else {
+                self.run.observe(unheard(own));
             }
         }
         Ok(())
@@ -160,6 +163,16 @@ impl Player<'_> {
                 self.run.observe(Signalled { source, signal });
             }
         }
+    }
+}
+
+/// What the stream of a source says that hears nothing any more: time must fire nothing on it.
+fn unheard(source: &Source) -> Signalled {
+    Signalled {
+        source: source.key(),
+        signal: Signal::Broken {
+            why: "it is not in the recording any more".to_owned(),
+        },
     }
 }
 

@@ -12,6 +12,8 @@ use crate::recording::{Recorder, Redaction};
 use crate::setup::{Files, load};
 use crate::watch::{Change, Observation};
 
+mod live;
+mod others;
 mod run;
 
 const RULES: &str = "\
