@@ -104,9 +104,11 @@ impl Parts {
         ended.map_err(|error| self.failed(error))
     }
 
+    /// Whoever is killed right after this has left a recording that is empty, not something else.
     fn head(&mut self) -> Result<(), RecordingError> {
         let header = self.header.clone();
-        self.write(&header)
+        self.write(&header)?;
+        self.flush()
     }
 
     fn failed(&self, error: io::Error) -> RecordingError {

@@ -279,3 +279,15 @@ fn a_recording_of_a_run_goes_on_in_other_files_and_is_no_recording_of_a_cluster(
         "{refused:?}"
     );
 }
+
+#[test]
+fn a_recording_that_was_cut_at_once_is_an_empty_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run");
+    let recorder =
+        RunRecorder::create(&path, at(0), Vec::new(), Redaction::default(), u64::MAX).unwrap();
+    let mut recording = RunRecording::open(&path).unwrap();
+    assert_eq!(recording.read().unwrap(), None);
+    assert!(recording.is_cut());
+    drop(recorder);
+}
