@@ -7,7 +7,13 @@ use std::process::Command;
 
 use bellwether::config::{Configuration, LoadOptions};
 
-const PACKS: [&str; 5] = ["argo-cd", "cert-manager", "cluster-api", "flux", "workloads"];
+const PACKS: [&str; 5] = [
+    "argo-cd",
+    "cert-manager",
+    "cluster-api",
+    "flux",
+    "workloads",
+];
 
 fn packs() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("rules/packs")
