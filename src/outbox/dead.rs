@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::queue::gives_way;
-use super::{Outbox, Waiting, decide, key, later, put, unheard};
+use super::replace::unheard;
+use super::{Outbox, Waiting, decide, key, later, put};
 use crate::decision::Reason;
 use crate::engine::Effects;
 use crate::journal::{Key, Record};
