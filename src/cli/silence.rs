@@ -54,6 +54,7 @@ struct Add {
     #[arg(
         long,
         short,
+        visible_alias = "for",
         value_name = "DURATION",
         default_value = "1h",
         conflicts_with = "end"
