@@ -39,7 +39,9 @@ enum Step {
 
 /// What is wrong with a path.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no path such as spec.users[].password")]
+#[error(
+    "{0:?} is no path such as spec.users[].password or metadata.annotations['example.com/token']"
+)]
 pub struct RedactionError(String);
 
 impl Redaction {
@@ -179,17 +181,49 @@ impl Redaction {
 }
 
 fn path(text: &str) -> Result<Path, RedactionError> {
+    let wrong = || RedactionError(text.to_owned());
     let mut steps = Vec::new();
-    for part in text.split('.') {
-        let name = part.trim_end_matches("[]");
-        if name.is_empty() || name.contains(['[', ']']) {
-            return Err(RedactionError(text.to_owned()));
-        }
-        steps.push(Step::Field(name.to_owned()));
-        let lists = (part.len() - name.len()) / 2;
-        steps.extend((0..lists).map(|_| Step::Each));
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (step, after) = step(rest, steps.is_empty()).ok_or_else(wrong)?;
+        steps.push(step);
+        rest = after;
+    }
+    let names: Vec<_> = steps.iter().take(2).collect();
+    let field = |name: &str| Step::Field(name.to_owned());
+    let texts = [field("annotations"), field("labels")];
+    // Their values are texts: what seems to stand in one was the rest of its name.
+    let in_text = names.first() == Some(&&field("metadata"))
+        && names.get(1).is_some_and(|name| texts.contains(name))
+        && steps.len() > 3;
+    if steps.is_empty() || in_text {
+        return Err(wrong());
     }
     Ok(steps)
+}
+
+/// The next step of a path, and what follows it.
+fn step(text: &str, is_first: bool) -> Option<(Step, &str)> {
+    if let Some(rest) = text.strip_prefix("[]").filter(|_| !is_first) {
+        return Some((Step::Each, rest));
+    }
+    for quote in ['\'', '"'] {
+        let quoted = text.strip_prefix('[').and_then(|it| it.strip_prefix(quote));
+        if let Some(quoted) = quoted {
+            let (name, rest) = quoted.split_once(quote)?;
+            let name = Some(name).filter(|name| !name.is_empty())?;
+            return Some((Step::Field(name.to_owned()), rest.strip_prefix(']')?));
+        }
+    }
+    let text = if is_first {
+        text
+    } else {
+        text.strip_prefix('.')?
+    };
+    let end = text.find(['.', '[']).unwrap_or(text.len());
+    let (name, rest) = text.split_at(end);
+    let plain = !name.is_empty() && !name.contains(['/', ']', '\'', '"']);
+    plain.then(|| (Step::Field(name.to_owned()), rest))
 }
 
 impl FromStr for Redaction {
@@ -241,7 +275,33 @@ mod tests {
         redaction.apply_within(&mut view, true);
         insta::assert_snapshot!(view, @r#"{"rule":"r","view":{"object":{"data":{"a":"‹redacted›"}}},"data":"kept"}"#);
         assert!(Redaction::of(&["spec..x".to_owned()]).is_err());
-        assert!("spec.x[0]".parse::<Redaction>().is_err());
+        for wrong in [
+            "",
+            "[]",
+            "spec.x[0]",
+            "spec['x",
+            "spec['']",
+            "spec['x']y",
+            "metadata.annotations.example.com/token",
+            "metadata.annotations.example.token",
+        ] {
+            assert!(wrong.parse::<Redaction>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_name_with_dots_is_quoted() {
+        let paths = [
+            "metadata.annotations['example.com/token']",
+            "spec[\"a.b\"][].c",
+        ];
+        let redaction = Redaction::of(&paths.map(str::to_owned)).unwrap();
+        let mut object = json!({
+            "metadata": {"annotations": {"example.com/token": "t", "example": "kept"}},
+            "spec": {"a.b": [{"c": 1, "d": 2}]},
+        });
+        redaction.apply(&mut object);
+        insta::assert_snapshot!(unmarked(&object), @r#"{"metadata":{"annotations":{"example.com/token":"…","example":"kept"}},"spec":{"a.b":[{"c":"…","d":2}]}}"#);
     }
 
     #[test]

@@ -162,15 +162,15 @@ impl Wire {
 
 impl From<Reference> for Regarding {
     fn from(reference: Reference) -> Self {
+        let name = or_empty(reference.name);
+        // The kubelet writes the name of its Node for the UID.
+        let uid = reference.uid.filter(|uid| !uid.is_empty() && *uid != name);
         Self {
             api_version: or_empty(reference.api_version),
             kind: or_empty(reference.kind),
             namespace: or_empty(reference.namespace),
-            name: or_empty(reference.name),
-            uid: reference
-                .uid
-                .filter(|uid| !uid.is_empty())
-                .map(|uid| Uid::parse(&uid)),
+            uid: uid.map(|uid| Uid::parse(&uid)),
+            name,
         }
     }
 }
@@ -244,6 +244,17 @@ mod tests {
             "metadata": {"name": "x", "namespace": "d", "creationTimestamp": "2026-11-22T08:00:00Z"},
             "message": "hello", "firstTimestamp": "yesterday", "count": 0
         })), @r#"{"count":1,"firstSeen":"2026-11-22T08:00:00Z","lastSeen":"2026-11-22T08:00:00Z","message":"hello","reason":"","regarding":{"apiVersion":"","kind":"","name":"","namespace":""},"reportingController":"","type":"Normal"}"#);
+    }
+
+    #[test]
+    fn an_event_of_the_kubelet_is_about_its_node_by_name() {
+        let about = |uid: &str| {
+            let regarding = json!({"kind": "Node", "name": "n1", "uid": uid});
+            let event = KubernetesEvent::read(json!({"involvedObject": regarding}));
+            event.expect("an Event").regarding.uid
+        };
+        assert_eq!(about("n1"), None);
+        assert_eq!(about("u-1"), Some(Uid::parse("u-1")));
     }
 
     #[test]
