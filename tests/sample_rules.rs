@@ -19,6 +19,15 @@ fn files() -> Vec<PathBuf> {
     paths.filter(|path| path.is_file()).collect()
 }
 
+#[test]
+fn every_file_names_its_schema_for_editors() {
+    for path in files() {
+        let text = std::fs::read_to_string(&path).expect("it can be read");
+        let line = "# yaml-language-server: $schema=../schemas/bellwether.json";
+        assert_eq!(text.lines().next(), Some(line), "{}", path.display());
+    }
+}
+
 fn rules() -> RuleSet {
     let configuration = Configuration::load(&files(), &LoadOptions::default())
         .unwrap_or_else(|problems| panic!("{problems}"));

@@ -40,7 +40,7 @@ A test lies beside the rules, in a document of its own:
       - {at: 5m, notifications: [{receiver: pager, status: firing}]}
       - {at: 7m, alerts: []}
 
-The time is virtual. What happens: apply (a merge patch), delete, event, restart, reload, receiver.
+The time is virtual. What happens: apply (a merge patch), delete, event, restart, reload, silence, receiver.
 Exits with 1 if a test fails.";
 
 /// Test rules on timelines of virtual time

@@ -147,7 +147,8 @@ pub struct Expectation {
     #[serde(with = "duration")]
     #[schemars(with = "DurationText")]
     pub at: Duration,
-    /// The alerts that are pending or fire: each by some of its fields, and no others.
+    /// The alerts that fire, and those that are pending if one of these says `state: pending`: each by
+    /// some of its fields, and no others.
     pub alerts: Option<Vec<Map<String, Value>>>,
     /// The notifications that were sent since the expectation before that asked for them: each by
     /// some of its fields, and no others.
@@ -155,6 +156,9 @@ pub struct Expectation {
     /// There may be others too.
     #[serde(default)]
     pub or_more: bool,
+    /// What is named has nothing else in it: `payload`, say, is the whole payload.
+    #[serde(default)]
+    pub exactly: bool,
 }
 
 fn optional_duration<'de, D: serde::Deserializer<'de>>(

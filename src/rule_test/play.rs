@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::compare::differences;
+use super::compare::{Manner, differences};
 use super::objects::Objects;
 use super::{Failure, Variant, variant};
 use crate::alert::{Alert, Nature, State};
@@ -20,6 +20,9 @@ use crate::notify::{Notification, Silence, SilenceChange, later};
 use crate::outbox::Outcome;
 use crate::render::{Format, Webhook, render};
 use crate::setup::Loaded;
+
+/// Of an alert that does not fire yet. Only who asks for such alerts is told of them.
+const PENDING: &str = "pending";
 
 type Variants = BTreeMap<Variant, Result<Loaded, Diagnostics>>;
 
@@ -192,15 +195,29 @@ impl<'s> Play<'s> {
 
     fn expect(&mut self, expected: &Expectation, place: &Place) {
         let mut lines = Vec::new();
+        let manner = Manner {
+            or_more: expected.or_more,
+            exactly: expected.exactly,
+        };
         if let Some(alerts) = &expected.alerts {
-            let there = self.alerts();
-            lines.extend(differences("alert", alerts, &there, expected.or_more));
+            let is_pending = |state: &Value| *state == PENDING;
+            let counts_pending = alerts
+                .iter()
+                .any(|alert| alert.get("state").is_some_and(is_pending));
+            let (pending, firing): (Vec<_>, _) =
+                (self.alerts().into_iter()).partition(|alert| alert["state"] == PENDING);
+            let (there, aside) = if counts_pending {
+                ([pending, firing].concat(), Vec::new())
+            } else {
+                (firing, pending)
+            };
+            lines.extend(differences("alert", alerts, &there, &aside, manner));
         }
         if let Some(notifications) = &expected.notifications {
             let sent = std::mem::take(&mut self.run.sent);
             let there: Vec<Value> = sent.iter().map(|told| self.notification(told)).collect();
-            let more = expected.or_more;
-            lines.extend(differences("notification", notifications, &there, more));
+            let told = differences("notification", notifications, &there, &[], manner);
+            lines.extend(told);
         }
         if !lines.is_empty() {
             let at = duration::format(expected.at);
@@ -241,7 +258,7 @@ fn json_of(body: &[u8]) -> Value {
 /// An alert, by the names that messages use.
 fn described(alert: &Alert) -> Value {
     let state = match alert.state {
-        State::Pending => "pending",
+        State::Pending => PENDING,
         State::Firing => "firing",
         State::Resolved => "resolved",
     };

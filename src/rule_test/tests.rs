@@ -86,6 +86,30 @@ fn a_hold_a_resolve_and_the_payload_are_as_expected() {
 }
 
 #[test]
+fn a_payload_is_compared_by_what_is_named_or_exactly() {
+    let test = |name: &str, payload: &str, exactly: bool| {
+        rule_test(
+            name,
+            &format!(
+                "  rules: [failed]
+  timeline:
+    - {{at: 0s, apply: {{ORDERS, status: {{phase: Failed}}}}}}
+  expect:
+    - {{at: 5m, exactly: {exactly}, notifications: [{{receiver: hook, payload: {payload}}}]}}"
+            ),
+        )
+    };
+    let whole = "{text: 'failed: DatabaseInstance prod/orders', n: 1}";
+    assert_eq!(play(&[test("some", "{n: 1}", false)]), "ok some");
+    assert_eq!(play(&[test("all", whole, true)]), "ok all");
+    let less = play(&[test("less", "{n: 1}", true)]);
+    assert!(
+        less.contains("payload.text: not expected, is \"failed: DatabaseInstance prod/orders\""),
+        "{less}"
+    );
+}
+
+#[test]
 fn what_is_not_as_expected_is_said_field_by_field_at_its_line() {
     let test = rule_test(
         "wrong",
@@ -94,6 +118,7 @@ fn what_is_not_as_expected_is_said_field_by_field_at_its_line() {
     - {at: 0s, apply: {ORDERS, status: {phase: Failed}}}
   expect:
     - {at: 1m, alerts: [{state: firing, name: orders}]}
+    - {at: 4m59s, alerts: []}
     - {at: 5m, notifications: []}
     - {at: 6m, alerts: [{name: orders}, {name: carts}]}",
     );
@@ -108,16 +133,16 @@ fn what_is_not_as_expected_is_said_field_by_field_at_its_line() {
 
     error: wrong: at 5m
            unexpected notification {"receiver":"hook","status":"firing","cause":"new","title":"failed: DatabaseInstance prod/orders"}
-      --> DIR/rules.yaml:34:7
+      --> DIR/rules.yaml:35:7
        |
-    34 |     - {at: 5m, notifications: []}
+    35 |     - {at: 5m, notifications: []}
        |       ^
 
     error: wrong: at 6m
            expected alert {"name":"carts"}
-      --> DIR/rules.yaml:35:7
+      --> DIR/rules.yaml:36:7
        |
-    35 |     - {at: 6m, alerts: [{name: orders}, {name: carts}]}
+    36 |     - {at: 6m, alerts: [{name: orders}, {name: carts}]}
        |       ^
     "#);
 }
