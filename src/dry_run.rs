@@ -212,7 +212,14 @@ impl<'a> DryRun<'a> {
             Signal::Applied(observation)
         } else if was_inside {
             inside.remove(&uid);
-            Signal::Deleted(observation)
+            let change = match change {
+                Change::Applied => Change::Left,
+                gone => gone,
+            };
+            Signal::Deleted(Observation {
+                change,
+                ..observation
+            })
         } else {
             return;
         };

@@ -24,6 +24,7 @@ pub mod restore;
 pub mod status;
 pub mod stream;
 mod tenants;
+mod deferred;
 pub mod turn;
 pub mod unknown;
 pub mod wakes;
@@ -121,6 +122,7 @@ pub struct Engine {
     unknowns: Unknowns,
     tenants: tenants::Tenants,
     wakes: Wakes,
+    deferred: deferred::Deferred,
     /// What would have acted on streams that may not be believed.
     stalled: BTreeSet<Fingerprint>,
     stalled_wakes: Vec<wakes::Wake>,
@@ -170,6 +172,12 @@ impl Engine {
             Input::Draining => self.draining = true,
         }
         effects.into_vec()
+    }
+
+    /// The streams that it listens to.
+    pub fn sources(&self) -> impl Iterator<Item = SourceKey> {
+        let objects = self.rules.sources.iter().map(|watched| watched.key.clone());
+        objects.chain(self.event_streams.iter().map(|stream| stream.key.clone()))
     }
 
     /// When to come back with a [`Input::Tick`] at the latest.

@@ -27,7 +27,7 @@ use crate::alert::Alert;
 use crate::cel::PathSet;
 use crate::decision::ledger::Entry;
 use crate::names::{
-    Fingerprint, GroupKey, NotificationId, ReceiverName, SilenceName, SourceKey, Uid,
+    Fingerprint, GroupKey, NotificationId, ReceiverName, RuleName, SilenceName, SourceKey, Uid,
 };
 use crate::outbox::{DeadLetter, Posted, Waiting};
 use crate::transition::{EventSeen, ObjectSeen};
@@ -49,6 +49,8 @@ pub enum Key {
     Decision(u64),
     /// The message of a group that its receiver can change.
     Post(ReceiverName, GroupKey),
+    /// A rule that cannot be evaluated: on an object about which it has an alert, or on all.
+    Notice(RuleName, Option<Uid>),
 }
 
 /// What stands there.
@@ -67,6 +69,8 @@ pub enum Record {
     Dead(DeadLetter),
     Decision(Box<Entry>),
     Post(Posted),
+    /// It was told.
+    Notice,
 }
 
 /// Changes that are committed together. A record of `None` is a removal.

@@ -36,7 +36,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::timeout;
 
@@ -179,8 +179,10 @@ fn start(parts: Parts, stop: oneshot::Receiver<()>) -> Tasks {
     });
     let (feed, recorded) = recorded.unzip();
     let engine = Engine::restore(now, setup, records);
+    let stood_still = Arc::<Notify>::default();
     let wires = Wires {
         signals: from_streams,
+        stood_still: stood_still.clone(),
         ended: attempts_ended,
         questions: asked,
         reloads,
@@ -198,6 +200,7 @@ fn start(parts: Parts, stop: oneshot::Receiver<()>) -> Tasks {
         streams,
         attempts: attempts.clone(),
         engine: to_reload,
+        stood_still,
         metrics,
         is_recorded: feed.is_some(),
     };

@@ -134,8 +134,10 @@ fn canonical(selector: Option<&str>) -> Option<String> {
 pub enum Change {
     /// It exists and looks like this (the server's ADDED and MODIFIED, and each item of a list).
     Applied,
-    /// It is gone, or left the selector; the object is its last state.
+    /// It is gone; the object is its last state.
     Deleted,
+    /// It is there, but no longer what the selectors choose; the object is the last state that was.
+    Left,
 }
 
 /// An object as the API server gave it, cut down to what somebody reads.
@@ -252,8 +254,11 @@ pub enum Signal {
     Broken {
         why: String,
     },
-    /// A broken watch delivers again; nothing was missed, or a list said what was.
+    /// A watch that was broken for a moment delivers again; what was missed follows. (After a longer
+    /// break there is a list instead.)
     Recovered,
+    /// The process, or the machine, stood still: what was said last may be old. A list follows.
+    StoodStill,
     /// The server does not have this kind, not yet or not any more.
     Dormant {
         why: String,

@@ -18,7 +18,7 @@ use crate::decision::Reason;
 use crate::engine::Effects;
 use crate::evaluate::changes::Base;
 use crate::evaluate::{Moment, Rule, Verdict};
-use crate::names::{ObjectRef, SourceKey};
+use crate::names::{ObjectRef, RuleName, SourceKey};
 use crate::planted::{self, Bug};
 
 /// The object that a verdict is about, at the moment of the verdict.
@@ -76,8 +76,12 @@ impl Alerts {
         let moment = subject.moment;
         let uid = subject.object.uid.to_string();
         let key = complain(rule, subject, rule.dedup_key_at(moment), effects)?;
-        let parts = ["on", rule.name.as_str(), &uid, occurrence];
-        let fingerprint = fingerprint(&parts, key.as_deref());
+        // What was told under a former name of the rule is the same.
+        let of_name =
+            |name: &RuleName| fingerprint(&["on", name.as_str(), &uid, occurrence], key.as_deref());
+        let mut former = rule.formerly.iter().map(of_name);
+        let known = former.find(|former| self.get(*former).is_some());
+        let fingerprint = known.unwrap_or_else(|| of_name(&rule.name));
         if rule.resolves() {
             if self.active(subject.object.uid, &rule.name).is_some() {
                 return None;
@@ -151,23 +155,26 @@ impl Alerts {
     }
 
     /// The deletion of its object makes an alert fire (`onDelete: fire`); nothing will say that it
-    /// is over, so it is told as something that happened.
+    /// is over, so it is told as something that happened. What fired before it is over: gives both.
     pub fn fire_on_deletion(
         &mut self,
         rule: &Rule,
         subject: &Subject<'_>,
         effects: &mut Effects,
+    ) -> Vec<Arc<Alert>> {
+        let active = self.active(subject.object.uid, &rule.name).cloned();
+        let now = subject.moment.now;
+        let ended = active.and_then(|alert| self.end(now, &alert, Ending::Deleted, effects));
+        let fires = self.deletion(rule, subject, effects);
+        ended.into_iter().chain(fires).collect()
+    }
+
+    fn deletion(
+        &mut self,
+        rule: &Rule,
+        subject: &Subject<'_>,
+        effects: &mut Effects,
     ) -> Option<Arc<Alert>> {
-        if let Some(alert) = self.active(subject.object.uid, &rule.name).cloned() {
-            if alert.state == State::Firing {
-                let told_once = Alert {
-                    nature: Nature::Occurrence,
-                    ..Alert::clone(&alert)
-                };
-                return Some(self.keep(told_once, effects));
-            }
-            self.withdraw(subject.moment.now, &alert, effects);
-        }
         let key = complain(rule, subject, rule.dedup_key_at(subject.moment), effects)?;
         let uid = subject.object.uid.to_string();
         let parts = ["deleted", rule.name.as_str(), &uid];
@@ -247,6 +254,7 @@ impl Alerts {
         if next.state == State::Pending {
             next.severity = rule.severity;
             next.receivers.clone_from(&rule.receivers);
+            next.routed = rule.routed;
             next.texts = rule.texts.clone();
             let (cluster, key) = (subject.cluster, next.dedup_key.as_ref());
             (next.labels, _) = rule.labels(subject.moment, subject.object, cluster, key);

@@ -2,7 +2,7 @@
 
 use super::{DryRun, selector};
 use crate::watch::object::with_identity;
-use crate::watch::{Observation, Signal, Signalled};
+use crate::watch::{Change, Observation, Signal, Signalled};
 
 impl DryRun<'_> {
     /// Says to the stream of this number what one said that watches more of the same kind. `selects`:
@@ -17,7 +17,11 @@ impl DryRun<'_> {
                 if selects && !selector::matches(&watched.source, &it.object) =>
             {
                 let was_inside = inside.remove(&it.header.uid);
-                own(it).filter(|_| was_inside).map(Signal::Deleted)
+                let left = own(it).map(|it| Observation {
+                    change: Change::Left,
+                    ..it
+                });
+                left.filter(|_| was_inside).map(Signal::Deleted)
             }
             Signal::Applied(it) => {
                 inside.insert(it.header.uid);

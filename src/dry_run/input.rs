@@ -239,7 +239,7 @@ impl Reader {
             listed: first && may_be_listed && at == self.start && change == Change::Applied,
             what: match change {
                 Change::Applied => What::Applied(json),
-                Change::Deleted => What::Deleted(json),
+                Change::Deleted | Change::Left => What::Deleted(json),
             },
         });
     }

@@ -75,35 +75,37 @@ impl Engine {
             ..About::default()
         };
         effects.decide(self.now, Reason::Blind(why.to_owned()), about);
-        let mut receivers = BTreeSet::new();
-        for number in numbers {
-            let rule = self.rules.rules[*number].clone();
-            let told: BTreeSet<_> = rule.receivers.iter().cloned().collect();
-            if told.is_subset(&receivers) {
-                continue;
+        let object = ObjectRef {
+            api_version: Arc::from(""),
+            kind: kind.clone(),
+            namespace: None,
+            name: Arc::from("*"),
+            uid: Uid::parse(source.as_str()),
+        };
+        // A shadow tells nobody: it must not count as if it had.
+        let rules = numbers.iter().map(|number| &self.rules.rules[*number]);
+        let mut rules: Vec<Arc<Rule>> = rules.cloned().collect();
+        rules.sort_by_key(|rule| rule.shadow);
+        let mut heard = BTreeSet::new();
+        for rule in rules {
+            let notice = self.notice(&rule, &object, source, "blind", why);
+            let receivers: BTreeSet<_> = self.notify.receivers_of(&notice).into_iter().collect();
+            if !receivers.is_subset(&heard) {
+                heard.extend(receivers);
+                self.tell_notice(notice, effects);
             }
-            receivers.extend(told);
-            let object = ObjectRef {
-                api_version: Arc::from(""),
-                kind: kind.clone(),
-                namespace: None,
-                name: Arc::from("*"),
-                uid: Uid::parse(source.as_str()),
-            };
-            self.notice(&rule, &object, source, "blind", why, effects);
         }
     }
 
-    /// Makes and tells a notice. Its reason is a value of its view, never part of a template.
+    /// A notice. Its reason is a value of its view, never part of a template.
     pub(super) fn notice(
-        &mut self,
+        &self,
         rule: &Rule,
         object: &ObjectRef,
         source: &SourceKey,
         what: &str,
         why: &str,
-        effects: &mut Effects,
-    ) {
+    ) -> Alert {
         let summary = match what {
             "blind" => "blind to {{params.kind}}: {{params.notice}}",
             _ => "can no longer be evaluated: {{params.notice}}",
@@ -121,7 +123,7 @@ impl Engine {
             &object.uid.to_string(),
             &now,
         ];
-        let alert = Alert {
+        Alert {
             fingerprint: Fingerprint::of(&parts),
             rule: rule.name.clone(),
             source: source.clone(),
@@ -147,8 +149,11 @@ impl Engine {
                 ..Texts::default()
             },
             view: Arc::new(Json::Map(view)),
-        };
-        let alert = self.alerts.put(alert, effects);
+        }
+    }
+
+    pub(super) fn tell_notice(&mut self, notice: Alert, effects: &mut Effects) {
+        let alert = self.alerts.put(notice, effects);
         self.tell(&alert, effects);
     }
 }
@@ -165,7 +170,8 @@ fn newly_stale(health: &mut Health, now: Timestamp) -> Option<String> {
 }
 
 fn notice_labels(rule: &Rule, object: &ObjectRef, cluster: &Arc<str>, what: &str) -> Labels {
-    let mut labels = Labels::new();
+    // Routes may go by them.
+    let mut labels: Labels = rule.labels.iter().cloned().collect();
     let mut put = |name: &str, value: &str| labels.insert(name.into(), value.into());
     put("alertname", rule.name.as_str());
     put("severity", rule.severity.as_str());

@@ -1,6 +1,7 @@
 //! From transitions to verdicts, from verdicts to alerts: which rules a transition concerns, and
 //! what each makes of it.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -9,12 +10,12 @@ use super::pass::Pass;
 use super::wakes::Wake;
 use super::well::base;
 use super::{Effects, Engine};
-use crate::alert::{Alert, Ending, Subject};
+use crate::alert::{Alert, Ending, State, Subject};
 use crate::cel::Program;
 use crate::config::OnDelete;
 use crate::decision::{About, Reason};
 use crate::evaluate::moment::Surroundings;
-use crate::evaluate::{Judgement, Moment, Rule, Sight, Trigger, Verdict};
+use crate::evaluate::{Judgement, Moment, Occasion, Rule, Sight, Trigger, Verdict};
 use crate::names::{ObjectRef, SourceKey, Uid};
 use crate::transition::{ChangeKind, LastWell, Transition, object_ref};
 
@@ -35,6 +36,16 @@ pub(super) struct Look<'a> {
     pub(super) comparable: bool,
     /// Where the object's `spec` may not be the one with which the rule last found it well.
     pub(super) last_well: Option<LastWell>,
+    /// A condition of the rule was unknown in this look.
+    pub(super) unknown: Cell<bool>,
+}
+
+/// Which condition of a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// `when` or `on`.
+    Trigger,
+    Until,
 }
 
 impl Look<'_> {
@@ -95,18 +106,21 @@ impl Engine {
         if transition.change == ChangeKind::Deleted {
             for position in positions {
                 let number = self.rules.sources[stream].rules[*position];
-                self.forget(stream, number, transition.uid);
+                self.forget(stream, number, transition.uid, effects);
             }
         }
     }
 
     /// One rule looks at an object again because time passed.
     pub(super) fn look_again(&mut self, wake: Wake, effects: &mut Effects) {
-        let Some(object) = self.streams[wake.stream].objects.get(wake.uid) else {
-            return;
-        };
         let rules = self.rules.sources[wake.stream].rules.iter();
         let Some(position) = rules.into_iter().position(|number| *number == wake.rule) else {
+            return;
+        };
+        for (transition, pass) in self.deferred.take(wake) {
+            self.look(wake.stream, &[position], &transition, pass, effects);
+        }
+        let Some(object) = self.streams[wake.stream].objects.get(wake.uid) else {
             return;
         };
         let transition = Transition::seen(wake.uid, Some(object.clone()), object);
@@ -171,6 +185,7 @@ impl Engine {
                 pass,
                 comparable: !pass.first || self.is_comparable(stream, rule),
                 last_well: self.note_spec((stream, number), rule, transition, pass),
+                unknown: Cell::new(false),
             };
             match &look.rule.trigger {
                 Trigger::State { when, .. } => self.state(&look, when, &mut sight, effects),
@@ -228,7 +243,7 @@ impl Engine {
             self.object_gone(look, effects);
             return;
         }
-        let verdict = self.judge(look, when, sight, effects);
+        let verdict = self.judge(look, when, Part::Trigger, sight, effects);
         self.note_well(
             look.stream,
             (look.number, look.transition.uid),
@@ -248,27 +263,67 @@ impl Engine {
         &mut self,
         look: &Look<'a>,
         condition: &'a Program,
+        part: Part,
         sight: &mut Sight<'a, '_>,
         effects: &mut Effects,
     ) -> Verdict {
-        let judged = match self.may_look(look.rule) {
+        let mut judged = match self.may_look(look.rule) {
             Ok(()) => sight.judge(look.rule, condition),
-            Err(wait) => wait,
+            Err(wait) => {
+                self.defer(look, part, effects);
+                wait
+            }
         };
+        if part == Part::Trigger
+            && judged.verdict == Verdict::True
+            && let Err(why) = look.rule.dedup_key_at(look.moment)
+        {
+            judged.verdict = Verdict::Unknown(why);
+        }
         self.counts.verdict(look.number, &judged.verdict);
         let expires = look.expires.filter(|_| look.rule.reads_events);
         let next = judged.next.into_iter().chain(expires).min();
+        let next = match part {
+            Part::Trigger => next,
+            // The trigger may want to be looked at sooner.
+            Part::Until => next.into_iter().chain(self.wakes.get(look.wake())).min(),
+        };
         self.wakes.set(look.wake(), next);
-        let key = (look.number, look.transition.uid);
-        match &judged.verdict {
-            Verdict::Unknown(why) => {
-                if self.unknowns.note(self.now, key, why) {
-                    effects.decide(self.now, Reason::Unknown(why.clone()), look.about());
-                }
-            }
-            Verdict::True | Verdict::False => self.unknowns.known(key),
-        }
+        self.note(look, part, &judged.verdict, effects);
         judged.verdict
+    }
+
+    /// Remembers, and says once, what is unknown. A rule is unknown as long as a part of it is.
+    fn note(&mut self, look: &Look<'_>, part: Part, verdict: &Verdict, effects: &mut Effects) {
+        let key = (look.number, look.transition.uid);
+        let Verdict::Unknown(why) = verdict else {
+            if part == Part::Trigger || !look.unknown.get() {
+                self.unknowns.known(key, &look.rule.name, effects);
+            }
+            return;
+        };
+        look.unknown.set(true);
+        let alert = self.alerts.active(look.transition.uid, &look.rule.name);
+        let since = alert.and_then(|alert| alert.unknown_since);
+        if self.unknowns.note(since.unwrap_or(self.now), key, why) {
+            effects.decide(self.now, Reason::Unknown(why.clone()), look.about());
+        }
+    }
+
+    /// Something happened that a rule may not look at yet: it does when it may.
+    fn defer(&mut self, look: &Look<'_>, part: Part, effects: &mut Effects) {
+        let happened = match &look.rule.trigger {
+            Trigger::Occurrence { occasion, .. } => !matches!(occasion, Occasion::Becoming { .. }),
+            Trigger::State { .. } => false,
+        };
+        if part == Part::Trigger
+            && happened
+            && !self.deferred.push(look.wake(), look.transition, look.pass)
+        {
+            let why = "the expressions of this namespace take too much time, and too much waits: \
+                       this is not looked at";
+            effects.decide(self.now, Reason::Unknown(why.to_owned()), look.about());
+        }
     }
 
     /// Whether a rule may evaluate anything now: one of a tenant that has used up what it has is
@@ -295,20 +350,28 @@ impl Engine {
             Ending::Deleted
         };
         let told = match look.rule.on_delete {
-            OnDelete::Keep if !left => None,
+            // What only might have fired has nothing to go on for.
+            OnDelete::Keep if !left && !self.is_pending(look) => Vec::new(),
             OnDelete::Fire if !left => {
                 self.alerts
                     .fire_on_deletion(look.rule, &look.subject(), effects)
             }
-            OnDelete::Resolve | OnDelete::Keep | OnDelete::Fire => self
-                .alerts
-                .active(look.transition.uid, &look.rule.name)
-                .cloned()
-                .and_then(|alert| self.alerts.end(self.now, &alert, ending, effects)),
+            OnDelete::Resolve | OnDelete::Keep | OnDelete::Fire => {
+                let active = self.alerts.active(look.transition.uid, &look.rule.name);
+                let active = active.cloned();
+                let ended =
+                    active.and_then(|alert| self.alerts.end(self.now, &alert, ending, effects));
+                Vec::from_iter(ended)
+            }
         };
-        if let Some(alert) = told {
+        for alert in told {
             self.tell(&alert, effects);
         }
+    }
+
+    fn is_pending(&self, look: &Look<'_>) -> bool {
+        let active = self.alerts.active(look.transition.uid, &look.rule.name);
+        active.is_some_and(|alert| alert.state == State::Pending)
     }
 
     /// Passes an alert on to those who have to be told.
@@ -317,10 +380,14 @@ impl Engine {
     }
 
     /// Nothing more is remembered of what a rule thought of an object.
-    fn forget(&mut self, stream: usize, rule: usize, uid: Uid) {
-        self.wakes.set(Wake { stream, rule, uid }, None);
+    fn forget(&mut self, stream: usize, rule: usize, uid: Uid, effects: &mut Effects) {
+        let wake = Wake { stream, rule, uid };
+        if !self.deferred.has(wake) {
+            self.wakes.set(wake, None);
+        }
         self.levels.remove(&(rule, uid));
         self.last_well.remove(&(rule, uid));
-        self.unknowns.known((rule, uid));
+        let name = &self.rules.rules[rule].name;
+        self.unknowns.known((rule, uid), name, effects);
     }
 }

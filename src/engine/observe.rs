@@ -13,7 +13,7 @@ use crate::names::{SourceKey, Uid};
 use crate::planted::{self, Bug};
 use crate::transition::events::{IN_ALL, Novelty};
 use crate::transition::{ChangeKind, Transition};
-use crate::watch::{KubernetesEvent, Observation, Signal, Signalled};
+use crate::watch::{Change, KubernetesEvent, Observation, Signal, Signalled};
 
 impl Engine {
     pub(super) fn observe(&mut self, signalled: Signalled, effects: &mut Effects) {
@@ -65,6 +65,7 @@ impl Engine {
                 stream.health.broken = None;
             }
             Signal::Awake => self.streams[at].health.dormant = None,
+            Signal::StoodStill => self.streams[at].health.doubted = true,
             Signal::Refreshed(observation) => self.refreshed(at, observation),
             Signal::RefreshEnded => self.refresh_ended(at, effects),
             Signal::Event(_) | Signal::EventDeleted(_) => {}
@@ -97,7 +98,7 @@ impl Engine {
 
     fn deleted(&mut self, at: usize, observation: Observation, effects: &mut Effects) {
         let uid = observation.header.uid;
-        let left_selection = self.left_selection(at, &observation);
+        let left_selection = observation.change == Change::Left;
         let last = Arc::new(observation.object);
         let stream = &mut self.streams[at];
         let old = stream.objects.remove(uid);
@@ -127,18 +128,6 @@ impl Engine {
             }
             (None, None) => {}
         }
-    }
-
-    /// The server says DELETED also of an object that only stopped matching a selector. One that
-    /// was being deleted says so itself.
-    fn left_selection(&self, at: usize, observation: &Observation) -> bool {
-        let source = &self.rules.sources[at].source;
-        let selected = source.label_selector.is_some() || source.field_selector.is_some();
-        let deleting = observation
-            .object
-            .at(&["metadata", "deletionTimestamp"])
-            .is_some_and(|at| !at.is_null());
-        selected && !deleting
     }
 
     pub(super) fn gone(
@@ -223,6 +212,7 @@ impl Engine {
         let stream = &mut self.streams[at];
         stream.health.listing = false;
         stream.health.broken = None;
+        stream.health.doubted = false;
         stream.health.dormant = None;
         let gone = stream.objects.list_ended();
         let first = !std::mem::replace(&mut stream.health.listed, true);
@@ -286,6 +276,7 @@ impl Engine {
             }
             Signal::Dormant { why } => health.dormant = Some(why),
             Signal::Awake => health.dormant = None,
+            Signal::StoodStill => health.doubted = true,
             Signal::Applied(_)
             | Signal::Deleted(_)
             | Signal::Refreshed(_)

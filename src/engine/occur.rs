@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::decide::Look;
+use super::decide::{Look, Part};
 use super::{Effects, Engine};
 use crate::alert::Ending;
 use crate::cel::{Json, Program};
@@ -23,7 +23,10 @@ impl Engine {
             Occasion::Becoming { reads_events } => {
                 self.becomes(look, on, reads_events, sight, effects)
             }
-            _ => applies(look, occasion) && self.judge(look, on, sight, effects) == Verdict::True,
+            _ => {
+                applies(look, occasion)
+                    && self.judge(look, on, Part::Trigger, sight, effects) == Verdict::True
+            }
         };
         if !happened {
             return;
@@ -56,7 +59,7 @@ impl Engine {
             _ => {}
         }
         let key = (look.number, look.transition.uid);
-        let verdict = self.judge(look, on, sight, effects);
+        let verdict = self.judge(look, on, Part::Trigger, sight, effects);
         self.note_well(look.stream, key, look.pass, &verdict);
         let is = match verdict {
             Verdict::True => true,
@@ -93,7 +96,7 @@ impl Engine {
         };
         if look.transition.change == ChangeKind::Deleted {
             self.object_gone(look, effects);
-        } else if self.judge(look, until, sight, effects) == Verdict::True
+        } else if self.judge(look, until, Part::Until, sight, effects) == Verdict::True
             && let Some(alert) = self.alerts.end(self.now, &alert, Ending::Cleared, effects)
         {
             self.tell(&alert, effects);

@@ -116,6 +116,7 @@ impl Engine {
         self.notify.set_pipeline(self.now, pipeline, effects);
 
         self.freeze(frozen, effects);
+        self.forget_notices_of_no_rule(effects);
         let alerts: Vec<Arc<Alert>> = self.alerts.iter().cloned().collect();
         let renamed = owned(renamed(&self.rules));
         for alert in alerts {
@@ -135,6 +136,7 @@ impl Engine {
         self.wakes.renumber(&|wake| moves.wake(wake));
         let stalled = std::mem::take(&mut self.stalled_wakes).into_iter();
         self.stalled_wakes = stalled.filter_map(|wake| moves.wake(wake)).collect();
+        self.deferred.renumber(&|wake| moves.wake(wake));
         self.unknowns.renumber(&|rule| moves.remembered(rule));
         let levels = std::mem::take(&mut self.levels).into_iter();
         self.levels = levels

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::stream::{EventStream, Stream};
+use super::unknown::Noticed;
 use super::{Effects, Engine, Setup};
 use crate::alert::{Alert, Alerts, State};
 use crate::cel::PathSet;
@@ -57,6 +58,7 @@ impl Engine {
             unknowns: super::unknown::Unknowns::default(),
             tenants: super::tenants::Tenants::default(),
             wakes: super::wakes::Wakes::default(),
+            deferred: super::deferred::Deferred::default(),
             stalled: BTreeSet::new(),
             stalled_wakes: Vec::new(),
             receivers: policies.into_iter().map(|policy| policy.receiver).collect(),
@@ -79,6 +81,7 @@ impl Engine {
         engine.freeze(frozen, &mut effects);
         engine.unfinished = effects;
         engine.place(stored.sources, stored.objects);
+        engine.restore_notices(stored.noticed);
         engine.rearm();
         engine
     }
@@ -157,6 +160,7 @@ struct Stored {
     objects: Vec<(Key, ObjectSeen)>,
     events: HashMap<Uid, EventSeen>,
     alerts: Vec<Arc<Alert>>,
+    noticed: Vec<Noticed>,
     notify: Kept,
     outbox: crate::outbox::Kept,
 }
@@ -183,6 +187,7 @@ impl Stored {
             (Key::Silence(_), Record::Silence(silence)) => self.notify.silences.push(silence),
             (Key::Outbox(..), Record::Outbox(waiting)) => self.outbox.waiting.push(waiting),
             (Key::Dead(_), Record::Dead(letter)) => self.outbox.dead.push(letter),
+            (Key::Notice(rule, uid), Record::Notice) => self.noticed.push((rule, uid)),
             (Key::Post(receiver, group), Record::Post(posted)) => {
                 self.outbox.posts.push((receiver, group, posted));
             }

@@ -25,6 +25,8 @@ pub struct Health {
     /// The server does not have this kind.
     pub dormant: Option<String>,
     pub broken: Option<Break>,
+    /// The process stood still: what was said last may be old, until there is a list.
+    pub doubted: bool,
 }
 
 /// A break of a stream.
@@ -40,7 +42,7 @@ impl Health {
     /// Nothing acts on a stream that has not listed, or has been broken for long.
     #[must_use]
     pub fn may_act(&self, now: Timestamp) -> bool {
-        self.listed && self.dormant.is_none() && !self.is_stale(now)
+        self.listed && !self.doubted && self.dormant.is_none() && !self.is_stale(now)
     }
 
     #[must_use]
@@ -126,6 +128,7 @@ impl EventStream {
     pub fn listed(&mut self) -> bool {
         self.health.listing = false;
         self.health.broken = None;
+        self.health.doubted = false;
         let first = !std::mem::replace(&mut self.health.listed, true);
         self.known = BTreeSet::from([self.scope.clone()]);
         let new_kinds = std::mem::take(&mut self.new_kinds);

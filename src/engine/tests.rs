@@ -2,6 +2,7 @@
 //! keeps exactly what was persisted.
 
 mod changes;
+mod deletions;
 mod joins;
 mod lists;
 mod occurrences;

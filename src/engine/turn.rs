@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::restore::kinds;
+use super::wakes::Wake;
 use super::well::base;
 use super::{COALESCE, Effects, Engine};
 use crate::alert::{Alert, State, Subject};
@@ -13,7 +14,7 @@ use crate::evaluate::moment::Surroundings;
 use crate::evaluate::{Moment, Rule};
 use crate::journal::{Key, Record};
 use crate::names::{RuleName, SourceKey, Uid};
-use crate::transition::{Level, ObjectSeen, Transition};
+use crate::transition::{Level, ObjectSeen, Transition, object_ref};
 
 /// So many objects are written down in one step.
 const MOST_AT_ONCE: usize = 1_000;
@@ -21,8 +22,9 @@ const MOST_AT_ONCE: usize = 1_000;
 impl Engine {
     pub(super) fn turn(&mut self, effects: &mut Effects) {
         self.tell_of_blindness(effects);
-        self.holds(effects);
+        // What is no longer so does not fire, however late the tick is.
         self.second_looks(effects);
+        self.holds(effects);
         self.tell_of_unknowns(effects);
         self.flush(effects);
         if !self.draining {
@@ -125,9 +127,23 @@ impl Engine {
             let source = self.rules.sources[wake.stream].key.clone();
             if self.may_act(&source, wake.rule) {
                 self.look_again(wake, effects);
-            } else {
-                self.stalled_wakes.push(wake);
+                continue;
             }
+            self.stalled_wakes.push(wake);
+            if self.has_listed(&source, wake.rule) {
+                let about = self.about_wake(wake, source);
+                effects.decide(self.now, Reason::Stale, about);
+            }
+        }
+    }
+
+    fn about_wake(&self, wake: Wake, source: SourceKey) -> About {
+        let object = self.streams[wake.stream].objects.get(wake.uid);
+        About {
+            rule: Some(self.rules.rules[wake.rule].name.clone()),
+            object: object.map(|object| object_ref(wake.uid, &object)),
+            source: Some(source),
+            ..About::default()
         }
     }
 
@@ -308,7 +324,9 @@ impl Engine {
     }
 
     fn keeps_after_deletion(&self, alert: &Alert) -> bool {
-        self.rule_of(alert)
-            .is_some_and(|(_, rule)| rule.on_delete == crate::config::OnDelete::Keep)
+        alert.state == State::Firing
+            && self
+                .rule_of(alert)
+                .is_some_and(|(_, rule)| rule.on_delete == crate::config::OnDelete::Keep)
     }
 }

@@ -7,7 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Effects, Engine};
 use crate::evaluate::Trigger;
-use crate::names::Uid;
+use crate::journal::{Key, Record};
+use crate::names::{RuleName, Uid};
 use crate::transition::object_ref;
 
 /// How long an alert may be unknown before somebody is told.
@@ -16,19 +17,22 @@ pub const TOLERANCE: SignedDuration = SignedDuration::from_mins(15);
 /// A rule, by number, and an object.
 type Pair = (usize, Uid);
 
+/// Of what it was told that it cannot be evaluated: a rule on an object about which it has an alert,
+/// or on all of its objects.
+pub(super) type Noticed = (RuleName, Option<Uid>);
+
 /// What cannot be told.
 #[derive(Debug, Default)]
 pub struct Unknowns {
     since: HashMap<Pair, (Timestamp, Arc<str>)>,
     by_rule: HashMap<usize, usize>,
     timers: BTreeSet<(Timestamp, Pair)>,
-    /// Rules of which it was told that they are unknown on all their objects.
-    told: BTreeSet<usize>,
+    told: BTreeSet<Noticed>,
 }
 
 impl Unknowns {
-    /// A verdict was unknown. `true` if that, or the reason, is new.
-    pub(super) fn note(&mut self, now: Timestamp, pair: Pair, why: &str) -> bool {
+    /// A verdict was unknown, since then if that is new. `true` if that, or the reason, is new.
+    pub(super) fn note(&mut self, since: Timestamp, pair: Pair, why: &str) -> bool {
         if let Some((_, before)) = self.since.get_mut(&pair) {
             let differs = **before != *why;
             if differs {
@@ -36,23 +40,29 @@ impl Unknowns {
             }
             return differs;
         }
-        self.since.insert(pair, (now, why.into()));
+        self.since.insert(pair, (since, why.into()));
         *self.by_rule.entry(pair.0).or_default() += 1;
-        if let Ok(at) = now.checked_add(TOLERANCE) {
+        if let Ok(at) = since.checked_add(TOLERANCE) {
             self.timers.insert((at, pair));
         }
         true
     }
 
     /// A verdict was true or false.
-    pub(super) fn known(&mut self, pair: Pair) {
+    pub(super) fn known(&mut self, pair: Pair, rule: &RuleName, effects: &mut Effects) {
+        if !self.told.is_empty() {
+            for told in [(rule.clone(), None), (rule.clone(), Some(pair.1))] {
+                if self.told.remove(&told) {
+                    effects.remove(Key::Notice(told.0, told.1));
+                }
+            }
+        }
         if self.since.is_empty() {
             return;
         }
         let Some((since, _)) = self.since.remove(&pair) else {
             return;
         };
-        self.told.remove(&pair.0);
         if let Some(count) = self.by_rule.get_mut(&pair.0) {
             *count = count.saturating_sub(1);
         }
@@ -75,7 +85,7 @@ impl Unknowns {
         self.timers = timers
             .filter_map(|(at, pair)| Some((at, renumbered(pair)?)))
             .collect();
-        self.told = before.told.into_iter().filter_map(number).collect();
+        self.told = before.told;
     }
 
     pub(super) fn next_wake(&self) -> Option<Timestamp> {
@@ -115,20 +125,56 @@ impl Engine {
             };
             let rule = self.rules.rules[number].clone();
             if let Some(alert) = self.alerts.active(uid, &rule.name).cloned() {
-                let object = alert.object.clone();
-                self.notice(&rule, &object, &alert.source, "unknown", &why, effects);
+                let what = (rule.name.clone(), Some(uid));
+                if self.is_newly_noticed(what, effects) {
+                    let (object, source) = (&alert.object, &alert.source);
+                    let notice = self.notice(&rule, object, source, "unknown", &why);
+                    self.tell_notice(notice, effects);
+                }
                 continue;
             }
             let everywhere = self.unknowns.by_rule.get(&number).copied().unwrap_or(0)
                 >= self.objects_of(number).max(1);
-            if everywhere && self.unknowns.told.insert(number) {
-                let Some((object, source)) = self.example(number, uid) else {
-                    continue;
-                };
+            let Some((object, source)) = self.example(number, uid).filter(|_| everywhere) else {
+                continue;
+            };
+            if self.is_newly_noticed((rule.name.clone(), None), effects) {
                 let why = format!("{why} (on all objects that it watches)");
-                self.notice(&rule, &object, &source, "unknown", &why, effects);
+                let notice = self.notice(&rule, &object, &source, "unknown", &why);
+                self.tell_notice(notice, effects);
             }
         }
+    }
+
+    /// Whether it was not told yet; from now on it was, also after a restart.
+    fn is_newly_noticed(&mut self, what: Noticed, effects: &mut Effects) -> bool {
+        let key = Key::Notice(what.0.clone(), what.1);
+        let is_new = self.unknowns.told.insert(what);
+        if is_new {
+            effects.put(key, Record::Notice);
+        }
+        is_new
+    }
+
+    /// What was told before the start.
+    pub(super) fn restore_notices(&mut self, told: Vec<Noticed>) {
+        self.unknowns.told = told.into_iter().collect();
+        let mut effects = std::mem::take(&mut self.unfinished);
+        self.forget_notices_of_no_rule(&mut effects);
+        self.unfinished = effects;
+    }
+
+    pub(super) fn forget_notices_of_no_rule(&mut self, effects: &mut Effects) {
+        let numbers = &self.numbers;
+        let alerts = &self.alerts;
+        self.unknowns.told.retain(|(rule, uid)| {
+            let is_there = numbers.contains_key(rule)
+                && uid.is_none_or(|uid| alerts.active(uid, rule).is_some());
+            if !is_there {
+                effects.remove(Key::Notice(rule.clone(), *uid));
+            }
+            is_there
+        });
     }
 
     fn objects_of(&self, number: usize) -> usize {

@@ -40,6 +40,11 @@ impl Wakes {
         }
     }
 
+    #[must_use]
+    pub fn get(&self, wake: Wake) -> Option<Timestamp> {
+        self.times.get(&wake).copied()
+    }
+
     /// The next one whose moment has come, once.
     pub fn pop_due(&mut self, now: Timestamp) -> Option<Wake> {
         let (at, wake) = *self.by_time.first()?;

@@ -230,6 +230,7 @@ impl<'a> Compiler<'a> {
             }
         };
         let occasion = occasion(&on);
+        self.event_of_no_event(text, &on);
         Some(Trigger::Occurrence {
             on,
             until,
@@ -251,6 +252,22 @@ impl<'a> Compiler<'a> {
                     help: Some("write it as `on:` if it is something that happens".to_owned()),
                 },
             );
+        }
+    }
+
+    /// Only a rule that reads `event` is evaluated for Events: to any other, `change` is never that.
+    fn event_of_no_event(&mut self, text: &Text, on: &Program) {
+        let quoted = ["'EVENT'", "\"EVENT\""].map(|word| on.source().find(word));
+        let Some(at) = quoted.into_iter().flatten().min() else {
+            return;
+        };
+        if reads(on, "change") && !reads(on, "event") {
+            let problem = Problem {
+                span: at..at + "'EVENT'".len(),
+                message: "`change` is never 'EVENT' here: this does not read `event`".to_owned(),
+                help: Some("say which Event: event.reason == '…'".to_owned()),
+            };
+            self.mismatches.push(diagnostic(text, &problem));
         }
     }
 
@@ -390,8 +407,13 @@ fn object_paths<'p>(programs: impl Iterator<Item = &'p Program>) -> PathSet {
 
 /// Where a name stands in a source, for underlining; the whole source where a variable reads it.
 fn position(source: &str, name: &str) -> Range<usize> {
-    match source.find(name) {
-        Some(at) => at..at + name.len(),
-        None => 0..source.len(),
-    }
+    let of_name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
+    let mut places = source
+        .match_indices(name)
+        .map(|(at, _)| at..at + name.len());
+    let whole = places.find(|place| {
+        !source[..place.start].ends_with(of_name)
+            && !source[place.end..].starts_with(|c: char| of_name(c) && c != '.')
+    });
+    whole.unwrap_or(0..source.len())
 }

@@ -139,6 +139,15 @@ impl RuleSet {
         }
     }
 
+    /// Keeps of objects all that they are, whatever is read of them, for rules that a recording is
+    /// tried with later. Not of Secrets: what they hold has no place in memory or the state file.
+    pub fn keep_whole_objects(&mut self) {
+        let open = self.sources.iter_mut();
+        for watched in open.filter(|watched| &*watched.source.kind != "Secret") {
+            watched.paths = PathSet::all();
+        }
+    }
+
     /// The streams to open: each source with the paths that are read of its objects, and those of
     /// Kubernetes Events if a rule reads them.
     #[must_use]

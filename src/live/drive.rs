@@ -4,10 +4,11 @@
 //! together. Every queue in front of it and behind it is bounded: a slow disk slows the engine, a
 //! slow engine slows the streams, and nothing piles up.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use super::clock::Clock;
@@ -17,13 +18,16 @@ use crate::names::NotificationId;
 use crate::notify::{Silence, SilenceChange};
 use crate::outbox::{DeadLetter, Delivery, OutboxChange, Waiting};
 use crate::setup::written::Written;
-use crate::watch::Signalled;
+use crate::watch::{Signal, Signalled};
 
 /// How many signals are taken before time acts: no flood keeps a timer waiting.
 const BURST: usize = 1024;
 
 /// No timer fires sooner than this after a turn: a mistake in one must not eat a processor.
 const BREATH: Duration = Duration::from_millis(5);
+
+/// Who wakes so much later than it meant to has stood still: suspended, frozen, or starved.
+const STANDSTILL: SignedDuration = SignedDuration::from_secs(30);
 
 /// How long attempts that are under way may take once the bridge is asked to stop. Kubernetes
 /// kills after 30 s by default; we promise to be gone within 10.
@@ -82,6 +86,8 @@ pub struct Reload {
 /// The ends of the channels that the engine is connected by.
 pub struct Wires {
     pub signals: mpsc::Receiver<Signalled>,
+    /// Who is told that the process stood still: the streams have to list again.
+    pub stood_still: Arc<Notify>,
     pub ended: mpsc::UnboundedReceiver<Ended>,
     pub questions: mpsc::Receiver<Question>,
     pub reloads: mpsc::Receiver<Reload>,
@@ -155,6 +161,7 @@ impl Drive {
 
     /// Waits for something to happen and takes all that has. False: waiting is over.
     async fn gather(&mut self, inputs: &mut Vec<Input>) -> bool {
+        let began = self.clock.now();
         let wake = self.wake();
         let draining = self.drained_by.is_some();
         let mut signals = Vec::new();
@@ -185,7 +192,29 @@ impl Drive {
         while let Ok(ended) = self.wires.ended.try_recv() {
             self.ended(ended, inputs);
         }
+        self.notice_standstill(began, inputs);
         true
+    }
+
+    /// Where time passed that nothing was heard in, what is due must not act on what was heard before.
+    fn notice_standstill(&mut self, began: Timestamp, inputs: &mut Vec<Input>) {
+        let due = self.engine.next_wake().map(|wake| wake.max(began));
+        let Some(late) = due.map(|due| self.clock.now().duration_since(due)) else {
+            return;
+        };
+        if late <= STANDSTILL || self.drained_by.is_some() {
+            return;
+        }
+        tracing::warn!("stood still for {late:#}: everything is listed again");
+        let signalled = |source| {
+            Input::Signalled(Signalled {
+                source,
+                signal: Signal::StoodStill,
+            })
+        };
+        let doubted: Vec<Input> = self.engine.sources().map(signalled).collect();
+        inputs.splice(0..0, doubted);
+        self.wires.stood_still.notify_one();
     }
 
     fn reload(&mut self, reload: Reload, inputs: &mut Vec<Input>) {

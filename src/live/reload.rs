@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::{JoinError, spawn_blocking};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
@@ -89,6 +89,8 @@ pub struct Reload {
     pub streams: Streams,
     pub attempts: Arc<Attempts>,
     pub engine: mpsc::Sender<drive::Reload>,
+    /// The process stood still.
+    pub stood_still: Arc<Notify>,
     pub metrics: Metrics,
     /// Somebody records what the engine is given.
     pub is_recorded: bool,
@@ -106,6 +108,10 @@ impl Reload {
             let look_at = self.watched.every.map(|every| Instant::now() + every);
             let asked = tokio::select! {
                 end = self.streams.first_end() => return end,
+                () = self.stood_still.notified() => {
+                    self.streams.list_anew().await;
+                    continue;
+                }
                 () = until(look_at) => false,
                 () = self.watched.hangups.next() => true,
                 () = changed(self.watched.documents.as_deref()) => false,
@@ -212,7 +218,7 @@ impl Reload {
             tracing::warn!(at, "{}", advice.message);
         }
         for problem in &problems {
-            tracing::error!("not reloaded, the last good version stays: {problem}");
+            tracing::error!("not reloaded, what was in force before goes on: {problem}");
         }
         self.watched.health.set(problems);
         self.verify(&ways).await;

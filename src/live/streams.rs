@@ -30,6 +30,7 @@ pub struct Streams {
 
 struct Running {
     watching: Watching,
+    source: Source,
     paths: PathSet,
 }
 
@@ -88,20 +89,44 @@ impl Streams {
             if self.running.contains_key(&key) {
                 continue;
             }
-            let watching = stream::go_on(
-                &self.cluster,
-                source,
-                &paths,
-                WatchSettings::default(),
-                self.signals.clone(),
-                ended.0.remove(&key).unwrap_or_default(),
-            );
-            self.running.insert(key, Running { watching, paths });
+            let handover = ended.0.remove(&key);
+            self.insert(key, source, paths, handover);
         }
         self.kinds.clone_from(&rules.kinds);
         let running = self.running.iter();
         let stats = running.map(|(key, it)| (key.clone(), it.watching.stats().clone()));
         self.shown.set(stats.collect());
+    }
+
+    /// Begins each stream again, with a list: what it said last may be old.
+    pub async fn list_anew(&mut self) {
+        for (key, running) in std::mem::take(&mut self.running) {
+            let handover = running.watching.end().await.anew();
+            self.insert(key, running.source, running.paths, Some(handover));
+        }
+    }
+
+    fn insert(
+        &mut self,
+        key: SourceKey,
+        source: Source,
+        paths: PathSet,
+        handover: Option<Handover>,
+    ) {
+        let watching = stream::go_on(
+            &self.cluster,
+            source.clone(),
+            &paths,
+            WatchSettings::default(),
+            self.signals.clone(),
+            handover.unwrap_or_default(),
+        );
+        let running = Running {
+            watching,
+            source,
+            paths,
+        };
+        self.running.insert(key, running);
     }
 
     /// The end of the stream that ends first. None should: each heals itself.

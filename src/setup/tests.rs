@@ -268,6 +268,49 @@ fn what_can_never_be_true_is_refused() {
 }
 
 #[test]
+fn a_state_may_read_only_what_is_now() {
+    assert_snapshot!(against_the_schema("  when: events.size() > 0 && event.reason == 'Failed' || change == 'ADDED'"), @"
+    error: `when` may not read `event`: a state is a function of what is now
+     --> DIR/rules/rule.yaml:6:30
+      |
+    6 |   when: events.size() > 0 && event.reason == 'Failed' || change == 'ADDED'
+      |                              ^^^^^
+      |
+      = help: write it as `on:` if it is something that happens
+
+    error: `when` may not read `change`: a state is a function of what is now
+     --> DIR/rules/rule.yaml:6:58
+      |
+    6 |   when: events.size() > 0 && event.reason == 'Failed' || change == 'ADDED'
+      |                                                          ^^^^^^
+      |
+      = help: write it as `on:` if it is something that happens
+    ");
+    assert_snapshot!(against_the_schema("  \"on\": change == 'ADDED'\n  until: oldObject.status.phase == 'Failed'"), @"
+    error: `until` may not read `oldObject`: a state is a function of what is now
+     --> DIR/rules/rule.yaml:7:10
+      |
+    7 |   until: oldObject.status.phase == 'Failed'
+      |          ^^^^^^^^^
+      |
+      = help: write it as `on:` if it is something that happens
+    ");
+}
+
+#[test]
+fn a_change_is_an_event_only_where_the_event_is_read() {
+    assert_snapshot!(against_the_schema("  \"on\": change == 'ADDED' || change == 'EVENT'"), @r#"
+    error: `change` is never 'EVENT' here: this does not read `event`
+     --> DIR/rules/rule.yaml:6:40
+      |
+    6 |   "on": change == 'ADDED' || change == 'EVENT'
+      |                                        ^^^^^^^
+      |
+      = help: say which Event: event.reason == '…'
+    "#);
+}
+
+#[test]
 fn the_fields_of_related_objects_are_checked_like_the_objects_own() {
     let related = "  related: [{name: replicas, apiVersion: stable.example.com/v1, kind: DatabaseInstance}, {name: pods, apiVersion: v1, kind: Pod}]\n";
     let wrong = [

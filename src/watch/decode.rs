@@ -174,7 +174,7 @@ impl Decoder {
             RawObject::Event(event, resource_version) => Ok(Item {
                 signal: match change {
                     Change::Applied => Signal::Event(event),
-                    Change::Deleted => Signal::EventDeleted(event.uid),
+                    Change::Deleted | Change::Left => Signal::EventDeleted(event.uid),
                 },
                 resource_version,
             }),
@@ -195,7 +195,7 @@ impl Decoder {
                 Ok(Item {
                     signal: match change {
                         Change::Applied => Signal::Applied(observation),
-                        Change::Deleted => Signal::Deleted(observation),
+                        Change::Deleted | Change::Left => Signal::Deleted(observation),
                     },
                     resource_version,
                 })

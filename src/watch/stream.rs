@@ -56,6 +56,9 @@ pub struct WatchSettings {
     /// When nothing comes for this long, not even one of the bookmarks that come each minute, the
     /// connection is replaced.
     pub silence: Duration,
+    /// A watch that was broken for longer begins with a list: less than the minute for which a broken
+    /// stream is believed.
+    pub believed: Duration,
     /// The longest line of a watch, in bytes.
     pub line_limit: usize,
     /// How many objects to a page of a list.
@@ -74,6 +77,7 @@ impl Default for WatchSettings {
             watch: Duration::from_secs(280),
             watch_events: Duration::from_mins(1),
             silence: Duration::from_secs(150),
+            believed: Duration::from_secs(45),
             line_limit: 16 << 20,
             page_items: 500,
             page_bytes: 64 << 20,
@@ -211,6 +215,7 @@ pub fn go_on(
         signals,
         stats: stats.clone(),
         health: Health::Good,
+        broken_since: None,
         refresh: position.get().is_some(),
         position: position.clone(),
         paged: false,
@@ -271,6 +276,7 @@ struct Stream {
     stats: Arc<WatchStats>,
     backoff: Backoff,
     health: Health,
+    broken_since: Option<Instant>,
     position: Position,
     /// What is there must be read again before the watch goes on.
     refresh: bool,
@@ -332,7 +338,13 @@ impl Stream {
 
     /// One request, or one list in pages. `Ok`: it ended as it should, and the next may follow.
     async fn attempt(&mut self, resource: &Resource) -> Result<(), Stop> {
+        let long = |broken: Instant| broken.elapsed() >= self.settings.believed;
         match self.position.get() {
+            // A watch would bring what was missed, and not say when it has: a list does.
+            Some(_) if self.broken_since.is_some_and(long) => {
+                self.position.set(None);
+                Ok(())
+            }
             Some(_) if self.refresh => self.refresh(resource).await,
             Some(version) => self.watch_from(resource, &version).await,
             None if self.paged => self.list_in_pages(resource).await,
@@ -344,6 +356,7 @@ impl Stream {
         let why = error.to_string();
         if self.health == Health::Good {
             self.health = Health::Broken;
+            self.broken_since = Some(now());
             tracing::warn!(source = %self.key, why, "the watch is down and is tried again");
             self.say(Signal::Broken { why }).await?;
         } else {
@@ -368,6 +381,7 @@ impl Stream {
             return Ok(());
         }
         self.health = Health::Good;
+        self.broken_since = None;
         tracing::info!(source = %self.key, "the kind appeared");
         self.say(Signal::Awake).await
     }
@@ -378,6 +392,7 @@ impl Stream {
             return Ok(());
         }
         self.health = Health::Good;
+        self.broken_since = None;
         tracing::info!(source = %self.key, "the watch delivers again");
         self.say(Signal::Recovered).await
     }

@@ -118,7 +118,7 @@ async fn metadata_alone_is_followed_like_whole_objects() {
 }
 
 #[tokio::test]
-async fn an_object_that_leaves_the_selector_is_deleted() {
+async fn an_object_that_leaves_the_selector_is_told_from_one_that_is_deleted() {
     let world = World::shared("selector").await;
     world.define().await;
     let gold = world.database("main", 1).await;
@@ -133,7 +133,17 @@ async fn an_object_that_leaves_the_selector_is_deleted() {
         .patch(&gold, json!({"metadata": {"labels": {"tier": "tin"}}}))
         .await
         .expect("patched");
-    mirror.until("it has left", |m| m.deleted == ["main"]).await;
+    mirror.until("it has left", |m| m.left == ["main"]).await;
+    // Nothing stands between this one and its end: the server says the same of it.
+    let other = world.database("other", 1).await;
+    mirror
+        .until("the other one is there", |m| m.names() == ["other"])
+        .await;
+    world.delete(&other).await;
+    mirror
+        .until("it is deleted", |m| m.deleted == ["main", "other"])
+        .await;
+    assert_eq!(mirror.left, ["main"]);
 }
 
 #[tokio::test]

@@ -32,6 +32,8 @@ pub struct Mirror {
     pub events: BTreeMap<Uid, KubernetesEvent>,
     /// Names of objects whose deletion was signalled, in order.
     pub deleted: Vec<String>,
+    /// Those of them that only left the selection.
+    pub left: Vec<String>,
     pub lists: usize,
     /// Names and fields of objects that were read again, in order.
     pub refreshed: Vec<(String, Json)>,
@@ -78,6 +80,7 @@ impl Mirror {
             objects: BTreeMap::new(),
             events: BTreeMap::new(),
             deleted: Vec::new(),
+            left: Vec::new(),
             lists: 0,
             refreshed: Vec::new(),
             refreshes: 0,
@@ -157,7 +160,10 @@ impl Mirror {
             }
             Signal::RefreshEnded => self.refreshes += 1,
             Signal::Deleted(observation) => {
-                assert_eq!(observation.change, Change::Deleted);
+                assert_ne!(observation.change, Change::Applied);
+                if observation.change == Change::Left {
+                    self.left.push(observation.header.object.name.to_string());
+                }
                 self.objects.remove(&observation.header.uid);
                 self.deleted
                     .push(observation.header.object.name.to_string());
@@ -196,6 +202,7 @@ impl Mirror {
                 );
                 self.health = Health::Good;
             }
+            Signal::StoodStill => unreachable!("no stream says that of itself"),
             Signal::Dormant { why } => {
                 assert_ne!(
                     self.health,

@@ -87,3 +87,15 @@ fn a_change_of_what_no_rule_reads_costs_no_record() {
     world.run_to(60);
     assert_eq!(world.journal, before);
 }
+
+#[test]
+fn a_shadow_hides_from_nobody_that_a_stream_is_broken() {
+    let shadow = rule("a-try", &format!("{FAILED}\nshadow: true"));
+    let rules = shadow + &rule("failed", FAILED) + &rule("other", FAILED);
+    let mut world = World::listed(&rules, &[]);
+    world.say(Signal::Broken {
+        why: "connection refused".to_owned(),
+    });
+    world.run_to(100);
+    assert_snapshot!(world.told(), @"60s Firing Occurred: failed *");
+}

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
-use super::world::{World, at, database, databases, rule, setup};
+use super::world::{World, at, database, databases, rule, setup, warning};
 use crate::alert::State;
 use crate::engine::Setup;
 use crate::journal::Key;
+use crate::watch::Signal;
 
 const FAILED: &str = "when: object.status.phase == 'Failed'";
 
@@ -287,4 +288,29 @@ fn a_receiver_that_is_gone_is_not_attempted_and_takes_up_when_it_is_back() {
     world.reload(setup(&rule("failed", FAILED)), &[]);
     world.run_to(200);
     assert_eq!(world.sent.len(), 1);
+}
+
+#[test]
+fn a_pending_alert_goes_where_the_edited_rule_says() {
+    let held = format!("{FAILED}\nfor: 5m");
+    let mut world = World::listed(&rule("failed", &held), &[phase("Failed")]);
+    assert!(world.engine.alerts().all(|alert| alert.routed));
+    let named = format!("{held}\nnotify: [chat]");
+    world.reload(setup(&rule("failed", &named)), &[]);
+    world.run_to(300);
+    assert!(world.engine.alerts().all(|alert| !alert.routed));
+}
+
+#[test]
+fn a_repeat_of_an_event_is_the_same_after_the_rule_was_renamed() {
+    let on = "\"on\": event.reason == 'FailedProvisioning'";
+    let mut world = World::listed(&rule("quota", on), &[phase("Running")]);
+    world.say_of_events(Signal::Event(warning("e1", "orders", 1, at(0))));
+    world.run_to(60);
+    let renamed = format!("{on}\nformerly: [quota]");
+    world.reload(setup(&rule("no-quota", &renamed)), &[]);
+    world.run_to(120);
+    world.say_of_events(Signal::Event(warning("e1", "orders", 2, at(120))));
+    world.run_to(3_600);
+    assert_snapshot!(world.told(), @"0s Firing Occurred: quota orders");
 }

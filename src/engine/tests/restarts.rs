@@ -147,3 +147,52 @@ fn what_a_dead_receiver_did_not_take_is_sent_after_the_restart() {
             .any(|key| matches!(key, Key::Outbox(..)))
     );
 }
+
+#[test]
+fn that_an_alert_cannot_be_evaluated_is_told_once_after_a_quarter_of_an_hour_whatever_restarts() {
+    let spec = "when: object.status.storageUsedGB > 90";
+    let full = database("orders", json!({"storageUsedGB": 95}));
+    let wrong = database("orders", json!({"storageUsedGB": "many"}));
+    let mut world = World::listed(&rule("full", spec), std::slice::from_ref(&full));
+    world.apply(&wrong);
+    for minutes in [10, 20, 40] {
+        world.run_to(minutes * 60);
+        world.crash();
+        world.list(std::slice::from_ref(&wrong));
+    }
+    world.run_to(3_600);
+    assert_snapshot!(world.told(), @"
+    0s Firing New: full orders
+    900s Firing Occurred: full orders
+    ");
+    world.apply(&full);
+    world.apply(&wrong);
+    world.run_to(7_200);
+    assert_snapshot!(world.told(), @"
+    0s Firing New: full orders
+    900s Firing Occurred: full orders
+    4500s Firing Occurred: full orders
+    ");
+}
+
+#[test]
+fn that_a_rule_can_be_evaluated_on_nothing_is_told_once_whatever_restarts() {
+    let wrong = database("orders", json!({"storageUsedGB": "many"}));
+    let spec = "when: object.status.storageUsedGB > 90";
+    let mut world = World::listed(&rule("full", spec), std::slice::from_ref(&wrong));
+    world.run_to(1_000);
+    world.crash();
+    world.list(std::slice::from_ref(&wrong));
+    world.run_to(4_000);
+    assert_snapshot!(world.told(), @"900s Firing Occurred: full orders");
+    let noticed = |world: &World| {
+        let mut keys = world.journal.keys();
+        keys.any(|key| matches!(key, Key::Notice(..)))
+    };
+    assert!(noticed(&world));
+    world.reload(
+        setup(&rule("other", "when: object.status.phase == 'Lost'")),
+        &[],
+    );
+    assert!(!noticed(&world));
+}

@@ -156,3 +156,23 @@ fn a_shadow_is_never_sent() {
     assert_snapshot!(world.told(), @"");
     assert_eq!(world.engine.alerts().count(), 0);
 }
+
+#[test]
+fn a_key_that_cannot_be_computed_is_unknown() {
+    let spec = "when: object.status.phase == 'Failed'\ndedupKey: string(int(object.status.number))";
+    let numbered = |number: &str| database("orders", json!({"phase": "Failed", "number": number}));
+    let mut world = World::listed(&rule("failed", spec), &[numbered("none")]);
+    world.run_to(1_000);
+    assert_snapshot!(world.told(), @"900s Firing Occurred: failed orders");
+    assert!(
+        world.reasons()[0].starts_with("unknown"),
+        "{:?}",
+        world.reasons()
+    );
+    world.apply(&numbered("5"));
+    world.run_to(1_100);
+    assert_snapshot!(world.told(), @"
+    900s Firing Occurred: failed orders
+    1000s Firing New: failed orders
+    ");
+}

@@ -76,3 +76,27 @@ fn a_tenant_without_means_is_no_tenant_that_is_well() {
     11s Resolved Resolved: prod/failed orders
     ");
 }
+
+#[test]
+fn what_happens_while_a_tenant_waits_is_looked_at_as_it_was() {
+    let happened = "\"on\": object.status.phase == 'Failed' && oldObject.status.phase != 'Failed'";
+    let deleted = "\"on\": change == 'DELETED'";
+    let rules = of("prod", "failed", happened) + &of("prod", "gone", deleted);
+    let mut world = world(&rules);
+    world.run_to(10);
+    world
+        .engine
+        .tenants
+        .charge(&"prod".into(), MOST.unsigned_abs(), world.now);
+    world.apply(&phase("Failed"));
+    world.apply(&phase("Running"));
+    world.delete(&phase("Running"));
+    assert_snapshot!(world.told(), @"");
+    world.run_to(20);
+    assert_snapshot!(world.told(), @"
+    11s Firing Occurred: prod/failed orders
+    11s Firing Occurred: prod/gone orders
+    ");
+    world.run_to(100);
+    assert_eq!(world.sent.len(), 2);
+}

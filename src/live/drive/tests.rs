@@ -56,6 +56,7 @@ async fn said_and_reloaded() {
     let (_stop, stop) = oneshot::channel();
     let wires = Wires {
         signals,
+        stood_still: Arc::default(),
         ended,
         questions,
         reloads,

@@ -174,7 +174,8 @@ impl RunRecorder {
             | Record::Limit(_)
             | Record::Silence(_)
             | Record::Decision(_)
-            | Record::Post(_) => {}
+            | Record::Post(_)
+            | Record::Notice => {}
         }
         record
     }

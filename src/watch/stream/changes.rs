@@ -8,17 +8,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kube::api::WatchParams;
+use kube::api::{ListParams, WatchParams};
 use kube::client::Body;
 use kube::core::Request;
 
 use super::{Stop, Stream, now};
-use crate::watch::decode::{Item, Line};
+use crate::cel::PathSet;
+use crate::watch::decode::{Decoder, Item, Line};
 use crate::watch::error::{WatchError, causes};
 use crate::watch::lines::{Lines, LinesError};
 use crate::watch::metadata;
 use crate::watch::request::unsendable;
 use crate::watch::resource::Resource;
+use crate::watch::{Change, Observation, Signal};
 
 /// A connection that lived this long was a good one, even if nothing happened on it.
 const STEADY: Duration = Duration::from_secs(5);
@@ -33,7 +35,7 @@ impl Stream {
         let params = self.watch_params();
         let mut lines = self.open_watch(resource, &params, version).await?;
         self.recovered().await?;
-        self.changes(&mut lines).await
+        self.changes(resource, &mut lines).await
     }
 
     pub(super) fn watch_params(&self) -> WatchParams {
@@ -74,11 +76,16 @@ impl Stream {
     }
 
     /// Hands over what comes, until the server ends the request.
-    pub(super) async fn changes(&mut self, lines: &mut Lines<Body>) -> Result<(), Stop> {
+    pub(super) async fn changes(
+        &mut self,
+        resource: &Resource,
+        lines: &mut Lines<Body>,
+    ) -> Result<(), Stop> {
         let opened = now();
         loop {
             match self.next_line(lines).await {
                 Ok(Some(Line::Item(item))) => {
+                    let item = self.deleted_or_left(resource, item).await?;
                     self.backoff.reset();
                     let version = item.resource_version.clone();
                     self.hand_over(item).await?;
@@ -135,6 +142,57 @@ impl Stream {
             }
         };
         Ok(Some(self.decoder.line(&text)?))
+    }
+
+    /// The server says DELETED of what is deleted, and in the very same words of what only stopped
+    /// matching the selectors. An object that is still there, by its UID, did the latter.
+    async fn deleted_or_left(&self, resource: &Resource, item: Item) -> Result<Item, WatchError> {
+        let selects = self.source.label_selector.is_some() || self.source.field_selector.is_some();
+        let Signal::Deleted(observation) = item.signal else {
+            return Ok(item);
+        };
+        let deleting = observation.object.at(&["metadata", "deletionTimestamp"]);
+        let deleting = deleting.is_some_and(|at| !at.is_null());
+        let change = if selects && !deleting && self.is_there(resource, &observation).await? {
+            Change::Left
+        } else {
+            Change::Deleted
+        };
+        let signal = Signal::Deleted(Observation {
+            change,
+            ..observation
+        });
+        Ok(Item { signal, ..item })
+    }
+
+    /// Asks for the object by its name: a list, for which the rights that a stream has are enough.
+    async fn is_there(
+        &self,
+        resource: &Resource,
+        observation: &Observation,
+    ) -> Result<bool, WatchError> {
+        let object = &observation.header.object;
+        let params = ListParams::default().fields(&format!("metadata.name={}", object.name));
+        let mut request = Request::new(&resource.path)
+            .list(&params)
+            .map_err(|error| unsendable(&error))?;
+        metadata::of_lists(&mut request);
+        let limit = self.settings.page_bytes;
+        let answer = self
+            .cluster
+            .read(request, self.settings.answer, limit)
+            .await?;
+        let page = Decoder::of_objects(
+            &PathSet::none(),
+            self.source.api_version.clone(),
+            self.source.kind.clone(),
+        )
+        .page(&answer)?;
+        let mut there = page.items.iter().filter_map(|item| match &item.signal {
+            Signal::Applied(one) => Some(one.header.uid),
+            _ => None,
+        });
+        Ok(there.any(|uid| uid == observation.header.uid))
     }
 
     pub(super) async fn hand_over(&self, item: Item) -> Result<(), Stop> {

@@ -43,7 +43,7 @@ impl Stream {
             self.unfinished_lists = 0;
         }
         self.end_list(listed).await?;
-        self.changes(&mut lines).await
+        self.changes(resource, &mut lines).await
     }
 
     /// Hands over the objects at the head of the watch. Gives the version at which they are all.
