@@ -5,7 +5,7 @@ CARGO ?= cargo
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: test
 test: lint testbin ## Everything CI checks: format, lints, unit tests, tests on the real API server
@@ -45,7 +45,7 @@ demo: testbin ## A database fails on a real API server; a page, a chat message a
 
 .PHONY: bench
 bench: ## What an evaluation (beside cel-go's, if Go is there) and a transition cost: a table
-	$(CARGO) bench --locked --bench cel --bench engine --bench delivery
+	$(CARGO) bench --locked --bench cel --bench engine --bench delivery --bench informer
 
 .PHONY: oracle
 oracle: ## Ask Kubernetes' own CEL libraries again what tests/oracle compares with (needs Go)

@@ -17,8 +17,6 @@
 
 use std::fmt::Write as _;
 use std::hint::black_box;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -29,10 +27,14 @@ use bellwether::outbox::{Outcome, Waiting};
 use bellwether::setup::{Files, Loaded, load};
 use bellwether::watch::object::with_identity;
 use bellwether::watch::{Change, Observation, Signal, Signalled, Source};
+use bellwether_testkit::Cluster;
 use bellwether_testkit::receivers::Webhook;
-use bellwether_testkit::{Cluster, Objects};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
+
+#[path = "parts/program.rs"]
+mod program;
+use program::{HOOK, KIND, Running, document, percentile, resident_of};
 
 /// As in the program: it decides how much is resident.
 #[global_allocator]
@@ -65,16 +67,6 @@ fn main() {
             Err(error) => println!("no API server ({error}): latency and throughput left out"),
         }
     });
-}
-
-const KIND: &str = "watch: {apiVersion: stable.example.com/v1, kind: DatabaseInstance}";
-
-fn document(kind: &str, name: &str, spec: &str) -> String {
-    format!(
-        "apiVersion: bellwether.dev/v1alpha1\nkind: {kind}\nmetadata: {{name: {name}}}\nspec:\n  \
-         {}\n---\n",
-        spec.trim().replace('\n', "\n  ")
-    )
 }
 
 fn loaded(text: &str) -> Loaded {
@@ -140,7 +132,7 @@ impl Bench {
         let observation = Observation::of(change, object).expect("it is an object");
         self.say(match change {
             Change::Applied => Signal::Applied(observation),
-            Change::Deleted => Signal::Deleted(observation),
+            Change::Deleted | Change::Left => Signal::Deleted(observation),
         });
     }
 
@@ -251,7 +243,7 @@ fn dead_for(hours: u64) {
         if second % 60 == 0 {
             let batch = bench.journal.replace(Batch::default()).unwrap_or_default();
             store.commit(&batch, store.epoch()).expect("it is written");
-            most = most.max(resident());
+            most = most.max(resident_of("self"));
         }
         if second % 600 == 0 {
             let length = std::fs::metadata(folder.path().join("state")).map(|it| it.len());
@@ -273,138 +265,31 @@ fn dead_for(hours: u64) {
     );
 }
 
-/// Bytes of resident memory, from /proc (Linux).
-fn resident() -> usize {
-    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages = statm.split_whitespace().nth(1);
-    pages
-        .and_then(|pages| pages.parse::<usize>().ok())
-        .unwrap_or(0)
-        * 4096
-}
-
-/// The program on these rules, and its end with the benchmark.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn run(cluster: &Cluster, folder: &Path, hook: &Webhook) -> Running {
-    let child = Command::new(env!("CARGO_BIN_EXE_bellwether"))
-        .arg("run")
-        .arg("--rules")
-        .arg(folder.join("rules.yaml"))
-        .arg("--state")
-        .arg(folder.join("state"))
-        .arg("--kubeconfig")
-        .arg(cluster.admin().kubeconfig().expect("a kubeconfig"))
-        .args(["--listen", "off", "--log-level", "error"])
-        .env("HOOK_URL", format!("{}/in", hook.base_url()))
-        .stdin(Stdio::null())
-        .spawn();
-    Running(child.expect("the program starts"))
-}
-
-const HOOK: &str = "webhook: {url: {env: HOOK_URL}}\ngroupBy: [...]\ngroupWait: 0s\ngroupInterval: 1s\n\
-                    maxInFlight: 32";
-
-async fn objects(cluster: &Cluster) -> Objects {
-    let objects = Objects::new(cluster.admin().client().await.expect("a client"));
-    let crd = Path::new(env!("CARGO_MANIFEST_DIR")).join("crds/databaseinstance.yaml");
-    let crd = std::fs::read_to_string(crd).expect("the CRD");
-    objects.apply("", &crd).await.expect("the CRD is taken");
-    let name = "databaseinstances.stable.example.com";
-    let soon = Duration::from_secs(30);
-    objects.established(name, soon).await.expect("it is there");
-    objects
-}
-
-/// The time from just before a write to the arrival of its message.
+/// From a write to its message, with 200 databases and 100 rules.
 async fn from_write_to_webhook(cluster: &Cluster) {
-    const DATABASES: usize = 200;
-    const WRITES: usize = 2_000;
-    let objects = objects(cluster).await;
+    let objects = program::objects(cluster).await;
     let folder = tempfile::tempdir().expect("a folder");
-    let mut text = document("Receiver", "hook", HOOK);
-    for n in 0..99 {
-        let when = format!(
-            "{KIND}\nwhen: object.status.storageUsedGB > {}",
-            1_000_000 + n
-        );
-        text += &document("Rule", &format!("rule-{n}"), &when);
-    }
-    text += &document(
-        "Rule",
-        "changed",
-        &format!(
-            "{KIND}\n\"on\": object.status.storageUsedGB != oldObject.status.storageUsedGB\nsummary: '{{{{object.status.storageUsedGB}}}}'"
-        ),
-    );
-    std::fs::write(folder.path().join("rules.yaml"), text).expect("the rules");
+    std::fs::write(folder.path().join("rules.yaml"), program::rules(100)).expect("the rules");
     let namespace = cluster.namespace("latency").await.expect("a namespace");
     let mut databases = Vec::new();
-    for n in 0..DATABASES {
+    for n in 0..200 {
         let manifest = format!(
             "apiVersion: stable.example.com/v1\nkind: DatabaseInstance\nmetadata: {{name: db-{n}}}\n\
              spec: {{engine: postgres, version: '17', storageGB: 10}}\nstatus: {{storageUsedGB: 0}}\n"
         );
-        databases.extend(
-            objects
-                .apply(&namespace, &manifest)
-                .await
-                .expect("a database"),
-        );
+        let applied = objects.apply(&namespace, &manifest).await;
+        databases.extend(applied.expect("a database"));
     }
     let hook = Webhook::start().await.expect("a webhook");
-    let _bridge = run(cluster, folder.path(), &hook);
+    let _bridge = Running::bridge(cluster, folder.path(), &hook);
     tokio::time::sleep(Duration::from_secs(3)).await;
-    let mut pace = tokio::time::interval(Duration::from_millis(10));
-    let (databases, objects) = (Arc::new(databases), Arc::new(objects));
-    let mut writes = Vec::new();
-    for number in 1..=WRITES {
-        pace.tick().await;
-        let (databases, objects) = (databases.clone(), objects.clone());
-        writes.push(tokio::spawn(async move {
-            let began = Instant::now();
-            let status = json!({ "storageUsedGB": number });
-            let database = &databases[number % DATABASES];
-            objects
-                .patch_status(database, status)
-                .await
-                .expect("it is written");
-            (number, began)
-        }));
-    }
-    let mut began = vec![Instant::now(); WRITES + 1];
-    for write in writes {
-        let (number, at) = write.await.expect("a write");
-        began[number] = at;
-    }
-    let within = Duration::from_secs(30);
-    if let Err(error) = hook.wait_for(WRITES, within).await {
-        println!("not all messages came: {error}");
-    }
-    let mut times = Vec::new();
-    for accepted in hook.accepted() {
-        let summary = accepted.message.json()["alerts"][0]["summary"].clone();
-        let number = summary.as_str().and_then(|text| text.parse::<usize>().ok());
-        if let Some(number) = number {
-            times.push(accepted.arrived.duration_since(began[number]));
-        }
-    }
-    times.sort_unstable();
-    let at = |share: usize| times[(times.len() - 1) * share / 100].as_secs_f64() * 1e3;
+    let times = program::from_write_to_webhook(&objects, &databases, &hook, 1).await;
     println!(
         "from a write to the API server to the webhook, 100 a second, 100 rules, {} messages: p50 {:.1} ms, \
          p99 {:.1} ms",
         times.len(),
-        at(50),
-        at(99)
+        percentile(&times, 50),
+        percentile(&times, 99)
     );
 }
 
@@ -449,30 +334,20 @@ async fn drained(cluster: &Cluster) {
     drop(store);
     std::fs::write(folder.path().join("rules.yaml"), text).expect("the rules");
     let hook = Webhook::start().await.expect("a webhook");
-    let bridge = run(cluster, folder.path(), &hook);
+    let bridge = Running::bridge(cluster, folder.path(), &hook);
     hook.wait_for(1, Duration::from_mins(1))
         .await
         .expect("the first comes");
-    let (began, cpu) = (Instant::now(), cpu_of(&bridge));
+    let (began, cpu) = (Instant::now(), bridge.cpu());
     hook.wait_for(NOTIFICATIONS as usize, Duration::from_mins(2))
         .await
         .expect("all come");
     let took = began.elapsed().as_secs_f64();
-    let spent = (cpu_of(&bridge) - cpu) / f64::from(NOTIFICATIONS) * 1e6;
+    let spent = (bridge.cpu() - cpu) / f64::from(NOTIFICATIONS) * 1e6;
     println!(
-        "{NOTIFICATIONS} notifications that wait, written down step by step: {:.0} a second, {spent:.0} µs of CPU each",
-        f64::from(NOTIFICATIONS) / took
+        "{NOTIFICATIONS} notifications that wait, written down step by step: {:.0} a second, {spent:.0} µs of CPU \
+         each, {} MB resident then",
+        f64::from(NOTIFICATIONS) / took,
+        bridge.resident() / 1_000_000
     );
-}
-
-/// Seconds of CPU that the program has taken, from /proc (Linux; a tick is 10 ms).
-fn cpu_of(running: &Running) -> f64 {
-    let path = format!("/proc/{}/stat", running.0.id());
-    let stat = std::fs::read_to_string(path).unwrap_or_default();
-    let after = stat.rsplit(')').next().unwrap_or_default();
-    let ticks = after.split_whitespace().skip(11).take(2);
-    ticks
-        .filter_map(|ticks| ticks.parse::<f64>().ok())
-        .sum::<f64>()
-        / 100.0
 }

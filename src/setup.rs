@@ -20,6 +20,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::cel::{Type, on_large_stack};
 use crate::config::{Configuration, LoadOptions, Rule};
 use crate::diagnostic::{Diagnostics, Source};
@@ -59,6 +61,7 @@ pub struct Files {
     /// from starting.
     pub advisory: bool,
     pub limits: Limits,
+    pub kept: Kept,
 }
 
 /// What becomes of a template that does not keep the limits of its service.
@@ -69,6 +72,17 @@ pub enum Limits {
     Kept,
     /// It is told of, and refused where every message would be cut.
     Checked,
+}
+
+/// How much of an object is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Kept {
+    /// What something reads of it.
+    #[default]
+    Read,
+    /// All of it, for a recording that any rule can be tried with.
+    WholeObjects,
 }
 
 /// The user's documents, compiled and checked against each other.
@@ -188,22 +202,25 @@ fn assemble_here(
         problems.extend(mismatches);
     }
     match rules {
-        Ok(rules) if !problems.has_errors() => Ok(Loaded {
-            advice: {
-                // Nothing but warnings is left.
-                advice.extend(problems);
-                advice.sorted()
-            },
-            rules: Arc::new(rules),
-            policies: configuration.receivers.iter().map(policy::of).collect(),
-            schemas,
-            frozen: BTreeMap::new(),
-            sources: sources.to_vec(),
-            templates: template_texts.clone(),
-            pipeline,
-            formats,
-            configuration,
-        }),
+        Ok(mut rules) if !problems.has_errors() => {
+            if files.kept == Kept::WholeObjects {
+                rules.keep_whole_objects();
+            }
+            // Nothing but warnings is left.
+            advice.extend(problems);
+            Ok(Loaded {
+                advice: advice.sorted(),
+                rules: Arc::new(rules),
+                policies: configuration.receivers.iter().map(policy::of).collect(),
+                schemas,
+                frozen: BTreeMap::new(),
+                sources: sources.to_vec(),
+                templates: template_texts.clone(),
+                pipeline,
+                formats,
+                configuration,
+            })
+        }
         Ok(_) => Err(problems.sorted()),
         Err(more) => {
             problems.extend(more);

@@ -17,10 +17,10 @@ use crate::watch::cluster::Cluster;
 
 const EXAMPLES: &str = "\
 Examples:
-  bellwether check --rules rules/
-  bellwether check --rules rules/ --crds crds/
-  bellwether check --rules rules/ --cluster                      # built-in kinds too
-  bellwether check --rules rules/ --templates templates/ --format github
+  bellwether check rules/
+  bellwether check rules/ --crds crds/
+  bellwether check rules/ --cluster                      # built-in kinds too
+  bellwether check rules/ --templates templates/ --format github
 
 With --crds or --cluster, every expression, and every path of every template, is checked against the schema of
 the kind that the rule watches: fields that there are not, types, values of enums.
@@ -31,8 +31,14 @@ that can become too long a warning. Messages are cut to the limits all the same.
 
 /// Report everything that is wrong with rules, receivers and templates
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(
+    after_help = EXAMPLES,
+    mut_arg("rules", |rules| rules.required(false).required_unless_present_any(["rules_from_cluster", "paths"]))
+)]
 pub struct Check {
+    /// Files and directories of rules and receivers; the same as --rules.
+    #[arg(value_name = "PATH")]
+    paths: Vec<PathBuf>,
     #[command(flatten)]
     files: FileArgs,
     /// Files and directories of CRDs, whose schemas expressions and templates are checked against.
@@ -140,6 +146,7 @@ pub async fn run(arguments: &Check) -> Result<(), Failure> {
         limits: Limits::Checked,
         ..arguments.files.files_of(&arguments.address).await?
     };
+    files.rules.extend_from_slice(&arguments.paths);
     if arguments.cluster {
         let cluster = Cluster::connect(&arguments.address.address()).await?;
         files.served = served(&cluster, &files).await?;

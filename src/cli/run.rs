@@ -31,7 +31,7 @@ use crate::live::{self, Parts, control, logs};
 use crate::recording::RecordingError;
 use crate::recording::run::RunRecorder;
 use crate::setup::last_good::{LastGood, Reloaded};
-use crate::setup::{Files, Loaded};
+use crate::setup::{Files, Kept, Loaded};
 use crate::watch::cluster::Cluster;
 use crate::watch::documents::Documents;
 
@@ -51,8 +51,9 @@ it was accepted and what it found. Documents in the bridge's own namespace are c
 see only their namespace, and notify its receivers and those that are shared.
 
 --record writes down all that the engine is given, and when: what the watches said, of each object the
-fields that the rules read, how attempts ended, silences, reloads, and the state that it began with.
-`bellwether replay FILE` decides the same again. Values of Secrets, what --record-redact names, and
+fields that the rules read (with --record-whole-objects all of them, for rules that are still to be
+written), how attempts ended, silences, reloads, and the state that it began with. `bellwether replay
+FILE` decides the same again. Values of Secrets, what --record-redact names, and
 credentials are not in it: a condition that reads such a value, and not only whether it changed, may
 be decided otherwise there. The bridge never waits for it: what the disk cannot keep up with is left
 out, and the recording says so (bellwether_recording_lost_inputs_total); a full disk ends the
@@ -97,6 +98,10 @@ pub struct Run {
     /// several times.
     #[arg(long, value_name = "PATH")]
     record_redact: Vec<String>,
+    /// Record objects whole, as `bellwether record` does, so that any rule can be tried on them later.
+    /// They are whole in memory and in the state file then: several times what a bridge needs.
+    #[arg(long, requires = "record")]
+    record_whole_objects: bool,
 }
 
 /// How often, or never.
@@ -147,7 +152,7 @@ pub async fn run(arguments: &Run, format: logs::Format) -> Result<(), Failure> {
     // Reads the kubeconfig and asks nobody; what is wrong with it waits until the files are right.
     let mut cluster = Cluster::connect(&arguments.cluster.address()).await;
     let own_namespace = cluster.as_ref().ok().map(|c| c.namespace().to_string());
-    let mut files = arguments.files.files(own_namespace);
+    let mut files = arguments.files_of(own_namespace);
     let mut documents = None;
     if arguments.files.rules_from_cluster {
         let connected = cluster?;
@@ -268,6 +273,18 @@ fn open_control(state: &Path) -> Option<control::Listener> {
 }
 
 impl Run {
+    fn files_of(&self, own_namespace: Option<String>) -> Files {
+        let kept = if self.record_whole_objects {
+            Kept::WholeObjects
+        } else {
+            Kept::Read
+        };
+        Files {
+            kept,
+            ..self.files.files(own_namespace)
+        }
+    }
+
     fn tenants(&self) -> Tenants {
         if self.allow_internal_addresses {
             Tenants::ReachAll

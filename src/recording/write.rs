@@ -109,7 +109,8 @@ impl Recorder {
             Signal::Recovered => {
                 lines.push(json!({"at": at, "type": "RECOVERED", "source": stream.source}));
             }
-            Signal::EventDeleted(_) | Signal::Awake | Signal::RefreshEnded => {}
+            Signal::EventDeleted(_) | Signal::StoodStill | Signal::Awake | Signal::RefreshEnded => {
+            }
         }
         for line in lines {
             self.parts.write(&line)?;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Files, Loaded, assemble};
+use super::{Files, Kept, Loaded, assemble};
 use crate::config::{split_documents, yaml_value};
 use crate::diagnostic::{Diagnostics, Source};
 use crate::names::RuleName;
@@ -32,6 +32,8 @@ pub struct Written {
     /// The schemas that the rules went by; absent where they are those of before.
     pub(crate) served: Option<Vec<(String, Value)>>,
     advisory: bool,
+    #[serde(default)]
+    kept: Kept,
     frozen: BTreeMap<RuleName, Arc<str>>,
 }
 
@@ -52,6 +54,7 @@ impl Written {
             own_namespace: files.own_namespace.clone(),
             served: Some(files.served.clone()),
             advisory: files.advisory,
+            kept: files.kept,
             frozen: loaded.frozen.clone(),
         }
     }
@@ -68,6 +71,7 @@ impl Written {
             // They may be none at all, as those of a cluster may.
             held: Some(Held::default()),
             advisory: self.advisory,
+            kept: self.kept,
             ..Files::default()
         };
         let documents = self.documents.iter();

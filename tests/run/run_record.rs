@@ -93,10 +93,11 @@ fn rules(world: &World, hold: &str) -> String {
 }
 
 /// A bridge that records, and looks at its rules every second.
-async fn recorded(world: &World, to: &Path) -> Bridge {
+async fn recorded(world: &World, to: &Path, arguments: &[&str]) -> Bridge {
     let mut command = world.command_reading(&world.rules(), "1s");
     command
         .path("--record", to)
+        .arguments(arguments)
         .variable("HOOK_TOKEN", "0123456789abcdef0123456789abcdef");
     let bridge = command.start().await;
     bridge.ready().await;
@@ -174,7 +175,7 @@ async fn a_run_that_was_recorded_decides_the_same_when_it_is_played_again() {
     let world = World::new("run-record").await;
     fs::write(world.rules(), rules(&world, "1s")).unwrap();
     let file = world.folder.path().join("run.gz");
-    let bridge = recorded(&world, &file).await;
+    let bridge = recorded(&world, &file, &[]).await;
     history(&world, &bridge).await;
     let (_, metrics) = bridge.get("/metrics").await;
     assert!(metrics.contains("\nbellwether_recording 1\n"), "{metrics}");
@@ -210,13 +211,14 @@ async fn a_run_that_was_recorded_decides_the_same_when_it_is_played_again() {
     assert_eq!(report["otherwise"], 0, "{report:#}");
     assert_eq!(report["messages"], 6, "{report:#}");
     no_credential_is_in(&file);
-    other_rules_are_tried_on(&world, &path);
+    let text = other_rules_are_tried_on(&world, &path, ["down", "3", "1"]);
+    assert!(text.contains("1 rule not tried: large"), "{text}");
     shadows_are_counted(&world, &state);
 
     // The next run begins with the state that this one left.
     let folder = world.folder.path().join("recordings");
     fs::create_dir(&folder).unwrap();
-    let bridge = recorded(&world, &folder).await;
+    let bridge = recorded(&world, &folder, &[]).await;
     world
         .phase(&world.database("orders").await, "Running")
         .await;
@@ -238,8 +240,9 @@ fn no_credential_is_in(file: &Path) {
     assert!(!text.contains("127.0.0.1"), "nor what HOOK_URL says");
 }
 
-/// What was recorded beside the bridge serves other rules too, where it holds what they read.
-fn other_rules_are_tried_on(world: &World, path: &str) {
+/// What was recorded beside the bridge serves other rules too, where it holds what they read: how
+/// many messages one of them would have sent, and about how many objects.
+fn other_rules_are_tried_on(world: &World, path: &str, down: [&str; 3]) -> String {
     let others = world.rule("down", "when: object.status.phase == 'Failed'")
         + &world.rule("large", "when: object.spec.storageGB > 1000")
         + HOOK;
@@ -248,10 +251,29 @@ fn other_rules_are_tried_on(world: &World, path: &str) {
     let file = file.display().to_string();
     let (code, text) = printed(world, "replay", &[path, "--rules", &file]);
     assert_eq!(code, Some(0), "{text}");
-    assert!(text.contains("1 rule not tried: large"), "{text}");
-    let down = text.lines().find(|line| line.starts_with("down ")).unwrap();
-    let numbers: Vec<&str> = down.split_whitespace().take(3).collect();
-    assert_eq!(numbers, ["down", "3", "1"], "{text}");
+    let line = text.lines().find(|line| line.starts_with("down ")).unwrap();
+    let numbers: Vec<&str> = line.split_whitespace().take(3).collect();
+    assert_eq!(numbers, down, "{text}");
+    text
+}
+
+#[tokio::test]
+async fn a_run_that_kept_objects_whole_can_be_played_to_any_rule() {
+    let world = World::new("whole-record").await;
+    fs::write(world.rules(), rules(&world, "1s")).unwrap();
+    let file = world.folder.path().join("run.gz");
+    let bridge = recorded(&world, &file, &["--record-whole-objects"]).await;
+    world.phase(&world.database("orders").await, "Failed").await;
+    world.webhook.wait_for(1, SOON).await.unwrap();
+    bridge.says("\"sent\"").await;
+    stopped(bridge).await;
+
+    let path = file.display().to_string();
+    let report = documents(&world, "replay", &[&path, "-o", "json"]).remove(0);
+    assert_eq!(report["otherwise"], 0, "{report:#}");
+    assert_eq!(report["messages"], 1, "{report:#}");
+    let text = other_rules_are_tried_on(&world, &path, ["down", "1", "0"]);
+    assert!(!text.contains("not tried"), "{text}");
 }
 
 /// The ledger of the live bridge counts its shadows as a replay does.
