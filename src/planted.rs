@@ -21,6 +21,12 @@ pub enum Bug {
     UnknownIsFalse,
     /// Timers act on streams that have been broken for long.
     StaleTimersAct,
+    /// Timers act before what time has changed is looked at.
+    TimersBeforeAnswers,
+    /// What was said before a standstill is believed after it.
+    OldIsBelieved,
+    /// The alerts of a rule that was removed go on.
+    RemovedRuleFires,
     /// The Events seen are not remembered over a restart.
     EventsForgotten,
     /// What a receiver has heard of an alert is not written down.
@@ -47,7 +53,7 @@ pub enum Bug {
 
 #[cfg(test)]
 impl Bug {
-    pub const ALL: [Bug; 19] = [
+    pub const ALL: [Bug; 22] = [
         Bug::DeliverBeforePersist,
         Bug::TimersLostAtRestart,
         Bug::HoldBeginsAgainAtRestart,
@@ -56,6 +62,9 @@ impl Bug {
         Bug::AbsenceIsNotDeletion,
         Bug::UnknownIsFalse,
         Bug::StaleTimersAct,
+        Bug::TimersBeforeAnswers,
+        Bug::OldIsBelieved,
+        Bug::RemovedRuleFires,
         Bug::EventsForgotten,
         Bug::HeardNotWritten,
         Bug::LostAnswerIsUnheard,

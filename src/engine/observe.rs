@@ -65,7 +65,9 @@ impl Engine {
                 stream.health.broken = None;
             }
             Signal::Awake => self.streams[at].health.dormant = None,
-            Signal::StoodStill => self.streams[at].health.doubted = true,
+            Signal::StoodStill => {
+                self.streams[at].health.doubted = !planted::has(Bug::OldIsBelieved);
+            }
             Signal::Refreshed(observation) => self.refreshed(at, observation),
             Signal::RefreshEnded => self.refresh_ended(at, effects),
             Signal::Event(_) | Signal::EventDeleted(_) => {}

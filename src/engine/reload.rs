@@ -18,6 +18,7 @@ use crate::decision::{About, Reason};
 use crate::evaluate::{Rule, RuleSet, WatchedSource};
 use crate::journal::{Key, Record};
 use crate::names::{RuleName, SourceKey};
+use crate::planted::{self, Bug};
 use crate::transition::events::Scope;
 use crate::watch::Source;
 
@@ -313,7 +314,8 @@ impl Engine {
             return;
         }
         let Some((number, rule)) = self.rule_of(alert) else {
-            if !self.frozen.contains_key(&alert.rule) {
+            let frozen = self.frozen.contains_key(&alert.rule);
+            if !frozen && !planted::has(Bug::RemovedRuleFires) {
                 self.end(alert, Ending::RuleRemoved, effects);
             }
             return;

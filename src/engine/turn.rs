@@ -14,6 +14,7 @@ use crate::evaluate::moment::Surroundings;
 use crate::evaluate::{Moment, Rule};
 use crate::journal::{Key, Record};
 use crate::names::{RuleName, SourceKey, Uid};
+use crate::planted::{self, Bug};
 use crate::transition::{Level, ObjectSeen, Transition, object_ref};
 
 /// So many objects are written down in one step.
@@ -22,6 +23,9 @@ const MOST_AT_ONCE: usize = 1_000;
 impl Engine {
     pub(super) fn turn(&mut self, effects: &mut Effects) {
         self.tell_of_blindness(effects);
+        if planted::has(Bug::TimersBeforeAnswers) {
+            self.holds(effects);
+        }
         // What is no longer so does not fire, however late the tick is.
         self.second_looks(effects);
         self.holds(effects);

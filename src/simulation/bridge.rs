@@ -10,7 +10,7 @@ use super::model::Model;
 use super::plan::{SILENCED, STREAMS, Step, Stream};
 use super::receivers::Receiver;
 use super::recorded::Given;
-use super::setup::{RECEIVERS, setup};
+use super::setup::{Edits, RECEIVERS, setup};
 use crate::alert::Alert;
 use crate::cel::PathSet;
 use crate::engine::{Effect, Engine, Input, Setup};
@@ -22,8 +22,7 @@ use crate::watch::Signal;
 
 pub struct Bridge {
     pub(super) setup: Setup,
-    edited: bool,
-    pub(super) routed: bool,
+    pub(super) edits: Edits,
     pub(super) engine: Engine,
     pub(super) journal: BTreeMap<Key, Record>,
     pub(super) now: Timestamp,
@@ -67,13 +66,12 @@ impl Bridge {
     }
 
     fn begin(given: Option<Vec<Given>>) -> Self {
-        let setup = setup(false, false);
+        let setup = setup(Edits::default());
         let now = Timestamp::from_second(1_000_000).expect("a moment of 1970");
         let mut bridge = Self {
             engine: Engine::new(now, setup.clone()),
             setup,
-            edited: false,
-            routed: false,
+            edits: Edits::default(),
             journal: BTreeMap::new(),
             now,
             cluster: Cluster::default(),
@@ -120,11 +118,16 @@ impl Bridge {
             Step::List(stream, aborted) => self.list(*stream, *aborted),
             Step::Receiver(which, mode) => self.receivers[*which].mode = *mode,
             Step::Reload(edited) => {
-                self.edited = *edited;
+                self.edits.edited = *edited;
                 self.reload();
             }
             Step::Routes(routed) => {
-                self.routed = *routed;
+                self.edits.routed = *routed;
+                self.reload();
+            }
+            Step::Rule(extra) => {
+                self.edits.extra = *extra;
+                self.model.extra(self.now, *extra);
                 self.reload();
             }
             Step::Silence(which, seconds) => self.silence(SILENCED[*which], *seconds),
@@ -135,6 +138,7 @@ impl Bridge {
             Step::Wait(seconds) => {
                 self.run_to(later(self.now, SignedDuration::from_secs(*seconds)));
             }
+            Step::StandStill(seconds) => self.stand_still(*seconds),
             Step::Kill { after, away, clock } => {
                 self.fuse = Some(Fuse {
                     left: *after,
@@ -150,8 +154,34 @@ impl Bridge {
     }
 
     fn reload(&mut self) {
-        self.setup = setup(self.edited, self.routed);
+        self.setup = setup(self.edits);
         self.step(Input::Reloaded(self.setup.clone()));
+    }
+
+    /// Nothing is done for so long. The shell notices what is longer than half a minute, and has
+    /// everything listed again.
+    fn stand_still(&mut self, seconds: i64) {
+        self.now = later(self.now, SignedDuration::from_secs(seconds));
+        self.model.woke = Some(self.now);
+        if seconds <= 30 {
+            return;
+        }
+        let deaths = self.deaths;
+        for stream in STREAMS {
+            self.model.doubted.insert(stream);
+            let signal = cluster::signalled(stream, Signal::StoodStill);
+            // All of it goes in before time acts.
+            for effect in self.give(Input::Signalled(signal)) {
+                self.carry_out(effect);
+                if self.deaths > deaths {
+                    return;
+                }
+            }
+        }
+        self.step(Input::Tick);
+        if self.deaths == deaths {
+            self.list_all(seconds);
+        }
     }
 
     fn flow(&mut self, stream: Stream, most: usize) {
@@ -238,6 +268,7 @@ impl Bridge {
         self.model.listed(stream, &all);
         self.model.broken.remove(&stream);
         self.model.believed.insert(stream, self.now);
+        self.model.doubted.remove(&stream);
         if first {
             for said in &all {
                 self.model.told(self.now, said);

@@ -9,7 +9,7 @@ use super::model::{Model, Subject, state};
 use super::plan::Mode;
 use super::setup::{RECEIVERS, hears};
 use crate::alert::{Alert, Nature, State};
-use crate::journal::Key;
+use crate::journal::{Key, Record};
 use crate::names::{GroupKey, Uid};
 use crate::notify::later;
 
@@ -26,7 +26,7 @@ impl Bridge {
         self.list_all(0);
         self.run_to(later(self.now, REST));
         let margin = SignedDuration::from_mins(1);
-        while self.broken.is_none() && self.routed && self.is_shut(margin) {
+        while self.broken.is_none() && self.edits.routed && self.is_shut(margin) {
             self.run_to(later(self.now, SignedDuration::from_mins(5)));
         }
         if self.broken.is_none() {
@@ -35,7 +35,7 @@ impl Bridge {
     }
 
     fn judge(&mut self) {
-        let (truth, unknown) = Model::truth(self.now, &self.cluster);
+        let (truth, unknown) = Model::truth(self.now, &self.cluster, self.edits.extra);
         let alerts: Vec<Alert> = self
             .engine
             .alerts()
@@ -79,7 +79,7 @@ impl Bridge {
         &self,
         truth: &'a BTreeSet<Subject>,
     ) -> impl Iterator<Item = Subject> + use<'a> {
-        let routed = self.routed;
+        let routed = self.edits.routed;
         let short = truth
             .iter()
             .filter(move |(rule, _)| routed && *rule == "short");
@@ -140,6 +140,16 @@ impl Bridge {
             + self.cluster.caches.iter().flatten().count();
         let kept = count(&|key| matches!(key, Key::Object(..)));
         let events = count(&|key| matches!(key, Key::Event(_)));
+        // A digest tells all of its ends together.
+        let digest =
+            count(&|key| matches!(key, Key::Group(group) if group.as_str().ends_with("{digest}")));
+        let over = self.journal.values().find_map(|record| match record {
+            Record::Alert(alert) if alert.state == State::Resolved => Some(alert.rule.clone()),
+            _ => None,
+        });
+        if let Some(rule) = over.filter(|_| digest == 0) {
+            self.breaks(format!("an alert of {rule} that is over is kept"));
+        }
         if kept > objects || events > self.cluster.warnings.len() {
             self.breaks(format!("{kept} objects and {events} Events are kept"));
         }

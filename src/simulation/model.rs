@@ -6,20 +6,28 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::cluster::{Cluster, Database, REPLICAS, SIZES, Said};
 use super::plan::Stream;
-use super::setup::{BACKUP, HOLD, LARGE};
+use super::setup::{BACKUP, FRESH, FRESH_HOLD, HOLD, LARGE};
 use crate::alert::{Alert, State};
 use crate::names::Uid;
 use crate::notify::later;
 
 /// The rules that are states, the stream of their objects, and how long each must last.
-const STATES: [(&str, Stream, i64); 6] = [
+const STATES: [(&str, Stream, i64); 8] = [
     ("failed", Stream::Databases, HOLD),
     ("short", Stream::Databases, 0),
     ("large", Stream::Databases, LARGE),
     ("overdue", Stream::Databases, 0),
     ("quiet", Stream::Databases, 0),
+    ("fresh", Stream::Databases, FRESH_HOLD),
+    (EXTRA, Stream::Databases, 0),
     ("cache-failed", Stream::Caches, 0),
 ];
+
+/// Those of them that read the time.
+const BY_TIME: [&str; 2] = ["overdue", "fresh"];
+
+/// The rule that is not always there.
+const EXTRA: &str = "extra";
 
 /// An alert: its rule and the UID of its object.
 pub type Subject = (&'static str, Uid);
@@ -31,6 +39,8 @@ fn is_true(rule: &str, database: &Database, now: Timestamp) -> Option<bool> {
         "short" => database.available < REPLICAS,
         "large" => SIZES[database.size].parse::<i64>().ok()? > 3,
         "overdue" => now.duration_since(database.backed_up) > SignedDuration::from_secs(BACKUP),
+        "fresh" => now.duration_since(database.backed_up) < SignedDuration::from_secs(FRESH),
+        EXTRA => database.phase == 2,
         _ => false,
     })
 }
@@ -52,6 +62,11 @@ pub struct Model {
     pub believed: BTreeMap<Stream, Timestamp>,
     /// Since when it is broken.
     pub broken: BTreeMap<Stream, Timestamp>,
+    /// What was said before the process stood still counts no more.
+    pub doubted: BTreeSet<Stream>,
+    /// When the process went on after it stood still.
+    pub woke: Option<Timestamp>,
+    has_extra: bool,
     /// What the bridge was told last of each database.
     told: BTreeMap<Uid, Database>,
 }
@@ -61,10 +76,15 @@ impl Model {
     pub fn told(&mut self, now: Timestamp, said: &Said) {
         match said {
             Said::Database(_, database) => {
-                self.told
+                let before = self
+                    .told
                     .insert(Uid::parse(&database.uid), database.clone());
+                // What is the same as before is no news; and what time made of it is not looked at
+                // while nothing is believed.
+                let stands = before.is_some_and(|it| it.backed_up == database.backed_up)
+                    && self.is_old(now, Stream::Databases);
                 for (rule, stream, _) in STATES {
-                    if stream == Stream::Databases {
+                    if stream == Stream::Databases && !(stands && BY_TIME.contains(&rule)) {
                         let is = is_true(rule, database, now);
                         self.judge(now, rule, Uid::parse(&database.uid), is);
                     }
@@ -85,6 +105,9 @@ impl Model {
     }
 
     fn judge(&mut self, now: Timestamp, rule: &'static str, uid: Uid, is: Option<bool>) {
+        if rule == EXTRA && !self.has_extra {
+            return;
+        }
         let subject = (rule, uid);
         match (is, self.holds.get_mut(&subject)) {
             (Some(false), _) => {
@@ -131,10 +154,37 @@ impl Model {
 
     /// Time passed: rules that read it may have become true.
     pub fn tick(&mut self, now: Timestamp) {
+        // What is old says nothing of now: nor that what was true is not any more.
+        if self.is_old(now, Stream::Databases) {
+            return;
+        }
         let databases: Vec<Database> = self.told.values().cloned().collect();
         for database in databases {
-            let is = is_true("overdue", &database, now);
-            self.judge(now, "overdue", Uid::parse(&database.uid), is);
+            for rule in BY_TIME {
+                let is = is_true(rule, &database, now);
+                self.judge(now, rule, Uid::parse(&database.uid), is);
+            }
+        }
+    }
+
+    /// What a stream said is no longer to be believed.
+    fn is_old(&self, now: Timestamp, stream: Stream) -> bool {
+        let patience = SignedDuration::from_mins(1);
+        let broken = self.broken.get(&stream);
+        broken.is_some_and(|since| now.duration_since(*since) > patience)
+            || self.doubted.contains(&stream)
+    }
+
+    /// The rule that is not always there comes, or goes.
+    pub fn extra(&mut self, now: Timestamp, is_there: bool) {
+        self.has_extra = is_there;
+        if !is_there {
+            self.holds.retain(|(rule, _), _| *rule != EXTRA);
+        }
+        let databases: Vec<Database> = self.told.values().cloned().collect();
+        for database in databases {
+            let is = is_true(EXTRA, &database, now);
+            self.judge(now, EXTRA, Uid::parse(&database.uid), is);
         }
     }
 
@@ -163,12 +213,11 @@ impl Model {
         };
         // What was observed this moment is fresh; time alone does nothing on what is not.
         let by_time = *hold > 0;
-        let broken = self.broken.get(stream);
-        let patience = SignedDuration::from_mins(1);
-        if by_time && broken.is_some_and(|since| now.duration_since(*since) > patience) {
-            return Err(format!("{rule} fires on {uid} while its stream is broken"));
+        if by_time && self.is_old(now, *stream) {
+            return Err(format!("{rule} fires on {uid}, of which all is old"));
         }
-        let latest = due.max(*believed).max(truth.known_since);
+        let woke = self.woke.unwrap_or(due);
+        let latest = due.max(*believed).max(truth.known_since).max(woke);
         let latest = later(latest, SignedDuration::from_secs(1));
         if now > latest && rule != "overdue" {
             return Err(format!(
@@ -180,11 +229,15 @@ impl Model {
 
     /// The states that must fire when all is known and enough time has passed; and those of
     /// which nothing can be said.
-    pub fn truth(now: Timestamp, cluster: &Cluster) -> (BTreeSet<Subject>, BTreeSet<Subject>) {
+    pub fn truth(
+        now: Timestamp,
+        cluster: &Cluster,
+        extra: bool,
+    ) -> (BTreeSet<Subject>, BTreeSet<Subject>) {
         let (mut firing, mut unknown) = (BTreeSet::new(), BTreeSet::new());
         for database in cluster.databases.iter().flatten() {
             for (rule, stream, _) in STATES {
-                if stream != Stream::Databases {
+                if stream != Stream::Databases || rule == EXTRA && !extra {
                     continue;
                 }
                 let subject = (rule, Uid::parse(&database.uid));
@@ -208,7 +261,10 @@ impl Model {
     /// The process is gone, and with it what it believed; what it held true is what it had written
     /// down.
     pub fn killed<'a>(&mut self, written: impl Iterator<Item = &'a Alert>) {
-        *self = Self::default();
+        *self = Self {
+            has_extra: self.has_extra,
+            ..Self::default()
+        };
         for alert in written {
             if alert.state == State::Resolved || alert.keep_since.is_some() {
                 continue;

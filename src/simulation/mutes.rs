@@ -63,7 +63,7 @@ impl Bridge {
         {
             return Some(format!("{rule} is silenced until {}", silence.ends_at));
         }
-        if self.routed && rule == "large" && self.is_shut(SignedDuration::ZERO) {
+        if self.edits.routed && rule == "large" && self.is_shut(SignedDuration::ZERO) {
             return Some(format!("{rule} is told outside of its hours"));
         }
         let explains = |record: &Record| match record {
@@ -75,7 +75,7 @@ impl Bridge {
             }
             _ => false,
         };
-        let explained = self.routed && rule == "short" && self.journal.values().any(explains);
+        let explained = self.edits.routed && rule == "short" && self.journal.values().any(explains);
         explained.then(|| format!("{rule} is explained by failed"))
     }
 }

@@ -29,6 +29,8 @@ pub enum Step {
     Receiver(usize, Mode),
     /// Rules are edited and read again: in another order and other words, or back.
     Reload(bool),
+    /// A rule comes, or is taken out.
+    Rule(bool),
     /// Routes, an inhibition and hours come into force, or go.
     Routes(bool),
     /// Somebody silences a rule, for so many seconds.
@@ -37,6 +39,8 @@ pub enum Step {
     Unsilence(usize),
     /// Seconds pass.
     Wait(i64),
+    /// Seconds pass in which the process does nothing, or the clock leaps ahead.
+    StandStill(i64),
     /// After so many more effects the process is killed; it is away for seconds, and the clock may
     /// have been set meanwhile.
     Kill {
@@ -141,9 +145,14 @@ fn step(rng: &mut Rng, loud: Loud) -> Step {
                 0
             },
         },
-        84..87 => Step::Reload(rng.bool()),
+        84..86 => Step::Reload(rng.bool()),
+        86..87 => Step::Rule(rng.bool()),
         87..91 if loud.mutes => Step::Silence(rng.usize(..SILENCED.len()), rng.i64(5..4_000)),
         91..92 if loud.mutes => Step::Unsilence(rng.usize(..SILENCED.len())),
+        92..94 if loud.faults => Step::StandStill(match rng.bool() {
+            true => rng.i64(1..30),
+            false => rng.i64(31..2_000),
+        }),
         _ => Step::Wait(match rng.u8(..40) {
             0 => rng.i64(15_000..20_000),
             1..10 => rng.i64(1..10),

@@ -19,6 +19,9 @@ pub const HOLD: i64 = 120;
 pub const BACKUP: i64 = 600;
 /// How long `large` must last.
 pub const LARGE: i64 = 30;
+/// How young a backup is that is `fresh`, and how long it must be.
+pub const FRESH: i64 = 150;
+pub const FRESH_HOLD: i64 = 100;
 
 /// Who hears of a rule, whether the rule or a route says so.
 pub fn hears(receiver: &str, rule: &str) -> bool {
@@ -67,6 +70,15 @@ metadata: {name: overdue}
 spec:
   watch: {apiVersion: stable.example.com/v1, kind: DatabaseInstance}
   when: now - timestamp(object.status.lastBackupTime) > duration('10m')
+  notify: [chat]
+---
+apiVersion: bellwether.dev/v1alpha1
+kind: Rule
+metadata: {name: fresh}
+spec:
+  watch: {apiVersion: stable.example.com/v1, kind: DatabaseInstance}
+  when: now - timestamp(object.status.lastBackupTime) < duration('150s')
+  for: 100s
   notify: [chat]
 ---
 apiVersion: bellwether.dev/v1alpha1
@@ -121,11 +133,38 @@ metadata: {name: pager}
 spec: {webhook: {url: 'http://127.0.0.1/'}}
 ";
 
+/// A rule that is not always there.
+const EXTRA: &str = "
+apiVersion: bellwether.dev/v1alpha1
+kind: Rule
+metadata: {name: extra}
+spec:
+  watch: {apiVersion: stable.example.com/v1, kind: DatabaseInstance}
+  when: object.status.phase == 'Pending'
+  notify: [chat]
+";
+
+/// What is different of the setup.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Edits {
+    /// Other words, in another order.
+    pub edited: bool,
+    pub routed: bool,
+    /// There is a rule more.
+    pub extra: bool,
+}
+
 /// The rules as they are; or in another order, with other words and further labels, which must make
 /// no difference to anything that fires. `routed`: routes choose the receivers, and an inhibition and
 /// the hours of a route keep some back.
-pub fn setup(edited: bool, routed: bool) -> Setup {
+pub fn setup(edits: Edits) -> Setup {
+    let Edits {
+        edited,
+        routed,
+        extra,
+    } = edits;
     let mut documents: Vec<String> = RULES.split("---\n").map(str::to_owned).collect();
+    documents.extend(extra.then(|| EXTRA.to_owned()));
     if routed {
         for document in &mut documents {
             let rules = ["failed", "short", "large"].map(|name| format!("{{name: {name}}}"));
