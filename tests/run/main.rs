@@ -29,5 +29,6 @@ mod routes;
 mod run_record;
 mod scenarios;
 mod slack;
+mod standstill;
 mod stop;
 mod world;
