@@ -45,7 +45,7 @@ demo: testbin ## A database fails on a real API server; a page, a chat message a
 
 .PHONY: bench
 bench: ## What an evaluation (beside cel-go's, if Go is there) and a transition cost: a table
-	$(CARGO) bench --locked --bench cel --bench engine --bench delivery --bench informer
+	$(CARGO) bench --locked --bench cel --bench engine --bench delivery --bench tools --bench informer
 
 .PHONY: oracle
 oracle: ## Ask Kubernetes' own CEL libraries again what tests/oracle compares with (needs Go)

@@ -81,7 +81,11 @@ impl Engine {
         let old = stream.objects.apply(uid, &object);
         self.counts.transitions += 1;
         if stream.health.listed {
-            let transition = Transition::seen(uid, old.clone(), object.clone());
+            let transition = Transition {
+                // What a list brings happened while nobody watched.
+                late: stream.health.listing,
+                ..Transition::seen(uid, old.clone(), object.clone())
+            };
             self.transit(at, old.as_ref(), &transition, effects);
             self.join(at, uid, [old.as_ref(), Some(&object)], effects);
             return;
@@ -107,7 +111,11 @@ impl Engine {
         self.counts.transitions += 1;
         if stream.health.listed {
             if old.is_some() {
-                self.gone(at, uid, last, left_selection, effects);
+                let transition = Transition {
+                    left_selection,
+                    ..Transition::deleted(uid, last)
+                };
+                self.gone(at, &transition, effects);
             }
             return;
         }
@@ -132,20 +140,10 @@ impl Engine {
         }
     }
 
-    pub(super) fn gone(
-        &mut self,
-        at: usize,
-        uid: Uid,
-        last: Arc<Json>,
-        left_selection: bool,
-        effects: &mut Effects,
-    ) {
-        let transition = Transition {
-            left_selection,
-            ..Transition::deleted(uid, last)
-        };
-        self.transit(at, transition.old.as_ref(), &transition, effects);
-        self.join(at, uid, [Some(&transition.object), None], effects);
+    fn gone(&mut self, at: usize, transition: &Transition, effects: &mut Effects) {
+        self.transit(at, transition.old.as_ref(), transition, effects);
+        let before = Some(&transition.object);
+        self.join(at, transition.uid, [before, None], effects);
     }
 
     /// Brings a transition to the rules that may act on it now; those that wait for the first list
@@ -241,7 +239,11 @@ impl Engine {
             stream.behind.clear();
         } else {
             for (uid, last) in gone {
-                self.gone(at, uid, last, false, effects);
+                let transition = Transition {
+                    late: true,
+                    ..Transition::deleted(uid, last)
+                };
+                self.gone(at, &transition, effects);
             }
             self.look_if_it_may_act(at, effects);
         }
@@ -294,7 +296,8 @@ impl Engine {
         }
         let event = Arc::new(event);
         let stream = &self.event_streams[at];
-        let (late, baseline) = (!stream.health.listed, stream.is_baseline(&event));
+        let late = !stream.health.listed || stream.health.listing;
+        let baseline = stream.is_baseline(&event);
         let novelty = self.events.apply(self.now, &event);
         if novelty == Novelty::Known {
             return;

@@ -99,3 +99,23 @@ fn a_shadow_hides_from_nobody_that_a_stream_is_broken() {
     world.run_to(100);
     assert_snapshot!(world.told(), @"60s Firing Occurred: failed *");
 }
+
+#[test]
+fn what_a_list_brings_after_a_break_happened_while_nobody_watched() {
+    let spec = "\"on\": late && object.status.phase != oldObject.status.phase";
+    let phase = |phase: &str| database("orders", json!({"phase": phase}));
+    let mut world = World::listed(&rule("missed", spec), &[phase("Running")]);
+    world.apply(&phase("Pending"));
+    assert_snapshot!(world.told(), @"");
+    world.say(Signal::Broken {
+        why: "connection reset".to_owned(),
+    });
+    world.run_to(10);
+    world.list(&[phase("Failed")]);
+    world.run_to(20);
+    assert_snapshot!(world.told(), @"10s Firing Occurred: missed orders");
+    world.list(&[phase("Failed")]);
+    world.apply(&phase("Running"));
+    world.run_to(30);
+    assert_eq!(world.sent.len(), 1);
+}
