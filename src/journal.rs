@@ -43,6 +43,8 @@ pub enum Key {
     Member(ReceiverName, Fingerprint),
     Outbox(ReceiverName, NotificationId),
     Limit(ReceiverName),
+    /// Of a rule by itself, there.
+    RuleLimit(ReceiverName, RuleName),
     Silence(SilenceName),
     Dead(NotificationId),
     /// By its number in the ledger.

@@ -36,6 +36,7 @@ mod join;
 mod limit;
 mod mute;
 mod notification;
+mod per_rule;
 mod policy;
 #[cfg(test)]
 mod properties;
@@ -94,6 +95,7 @@ pub struct Notify {
     /// Groups with members that an alert inhibits, by that alert.
     inhibited: BTreeMap<Fingerprint, BTreeSet<GroupKey>>,
     cells: BTreeMap<ReceiverName, Cell>,
+    rule_cells: BTreeMap<(ReceiverName, RuleName), Cell>,
     groups: BTreeMap<GroupKey, Group>,
     /// Which group an alert is in at a receiver.
     places: BTreeMap<(Fingerprint, ReceiverName), GroupKey>,
@@ -124,10 +126,16 @@ impl Notify {
     /// receiver's new times; those of a receiver that is gone are told nothing meanwhile.
     pub fn set_policies(&mut self, now: Timestamp, policies: Vec<Policy>) {
         let cells = std::mem::take(&mut self.cells);
+        let rule_cells = std::mem::take(&mut self.rule_cells);
         self.replace_policies(policies);
         for (receiver, cell) in cells {
             if let Some(record) = cell.record() {
                 self.restore_cell(&receiver, record, now);
+            }
+        }
+        for (place, cell) in rule_cells {
+            if let Some(record) = cell.record() {
+                self.restore_rule_cell(place, record, now);
             }
         }
         self.hurry(now);

@@ -51,6 +51,8 @@ pub struct ReceiverSpec {
     pub repeat_interval: Duration,
     pub send_resolved: bool,
     pub limit: Option<Limit>,
+    /// The same for each rule by itself.
+    pub limit_per_rule: Option<Limit>,
     /// How many notifications may be on their way at once; also how many a crash may send twice.
     pub max_in_flight: NonZeroU32,
     /// For one attempt.

@@ -110,6 +110,7 @@ spec: {slack: {webhookUrl: {env: SLACK_WEBHOOK_URL}}}
         repeat_interval: 14400s,
         send_resolved: true,
         limit: None,
+        limit_per_rule: None,
         max_in_flight: 1,
         timeout: 10s,
         give_up_after: 86400s,

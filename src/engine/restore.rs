@@ -184,6 +184,9 @@ impl Stored {
             (Key::Limit(receiver), Record::Limit(limit)) => {
                 self.notify.limits.push((receiver, limit));
             }
+            (Key::RuleLimit(receiver, rule), Record::Limit(limit)) => {
+                self.notify.rule_limits.push(((receiver, rule), limit));
+            }
             (Key::Silence(_), Record::Silence(silence)) => self.notify.silences.push(silence),
             (Key::Outbox(..), Record::Outbox(waiting)) => self.outbox.waiting.push(waiting),
             (Key::Dead(_), Record::Dead(letter)) => self.outbox.dead.push(letter),

@@ -15,7 +15,7 @@ use crate::alert::Alert;
 use crate::decision::Reason;
 use crate::engine::Effects;
 use crate::journal::{Key, Record};
-use crate::names::{Fingerprint, GroupKey, Labels, ReceiverName};
+use crate::names::{Fingerprint, GroupKey, Labels, ReceiverName, RuleName};
 
 impl Notify {
     /// Takes room for one notification of the group. What is `limited` (all but resolves) also
@@ -27,23 +27,41 @@ impl Notify {
         limited: bool,
         effects: &mut Effects,
     ) -> bool {
-        let Some(cell) = self.cells.get_mut(group.receiver()) else {
-            return true;
-        };
-        if limited
-            && group.kind() != GroupKind::Digest
-            && let Some(digest) = self.groups.get(&key(group.receiver()))
-            && waits(digest)
-            && !digest.is_blocked()
+        let receiver = group.receiver();
+        let of_rule = group.record.rule.clone();
+        if of_rule
+            .as_ref()
+            .is_some_and(|rule| self.rule_room_at(receiver, rule, now) > now)
         {
             return false;
         }
-        let room = cell.take(now);
-        if room && let Some(record) = cell.record() {
-            let key = Key::Limit(group.receiver().clone());
-            effects.put(key, Record::Limit(record));
+        if let Some(cell) = self.cells.get_mut(receiver) {
+            if limited
+                && group.kind() != GroupKind::Digest
+                && let Some(digest) = self.groups.get(&key(receiver))
+                && waits(digest)
+                && !digest.is_blocked()
+            {
+                return false;
+            }
+            if !cell.take(now) {
+                return false;
+            }
+            if let Some(record) = cell.record() {
+                effects.put(Key::Limit(receiver.clone()), Record::Limit(record));
+            }
         }
-        room
+        self.charge_rules(now, receiver, of_rule.into_iter().collect(), effects);
+        true
+    }
+
+    /// The first moment, from `now`, at which a digest has room; nothing if it is not limited.
+    pub(super) fn room_at(&self, now: Timestamp, digest: &Group) -> Option<Timestamp> {
+        let receiver = digest.receiver();
+        let of_receiver = self.cells.get(receiver).map(|cell| cell.room_at(now));
+        let rule = digest.record.rule.as_ref();
+        let of_rule = rule.map(|rule| self.rule_room_at(receiver, rule, now));
+        of_receiver.max(of_rule)
     }
 
     /// There is no room: what the group has not told moves to the receiver's digest, which is
@@ -53,15 +71,32 @@ impl Notify {
         if group.kind() == GroupKind::Digest || held.is_empty() {
             return;
         }
+        let cell = self.cells.get(group.receiver());
+        let room_at = cell.map_or(now, |cell| cell.room_at(now));
+        self.move_to_digest(now, group, held, None, room_at, effects);
+    }
+
+    /// Moves these alerts to the receiver's digest, or to that of a rule there.
+    pub(super) fn move_to_digest(
+        &mut self,
+        now: Timestamp,
+        group: &mut Group,
+        held: Vec<Fingerprint>,
+        rule: Option<&RuleName>,
+        room_at: Timestamp,
+        effects: &mut Effects,
+    ) {
         let receiver = group.receiver().clone();
-        let key = key(&receiver);
-        let room_at = self
-            .cells
-            .get(&receiver)
-            .map_or(now, |cell| cell.room_at(now));
+        let key = match rule {
+            Some(rule) => key_of_rule(&receiver, rule),
+            None => key(&receiver),
+        };
         let mut digest = self.groups.remove(&key).unwrap_or_else(|| {
-            let labels = Labels::new();
-            Group::open(key, GroupKind::Digest, receiver.clone(), labels, room_at)
+            let name = |rule: &RuleName| (Arc::from("alertname"), Arc::from(rule.as_str()));
+            let labels: Labels = rule.map(name).into_iter().collect();
+            let mut digest = Group::open(key, GroupKind::Digest, receiver.clone(), labels, room_at);
+            digest.record.rule = rule.cloned();
+            digest
         });
         let due = if waits(&digest) {
             digest.flush_at().min(room_at)
@@ -93,6 +128,11 @@ pub(super) fn waits(group: &Group) -> bool {
 /// The key of a receiver's digest. No label lacks a `=`, so it meets no other group's key.
 pub(crate) fn key(receiver: &ReceiverName) -> GroupKey {
     format!("{receiver}{{digest}}").into()
+}
+
+/// The key of the digest that a rule has there by itself.
+pub(crate) fn key_of_rule(receiver: &ReceiverName, rule: &RuleName) -> GroupKey {
+    format!("{receiver}{{digest}}{{alertname={:?}}}", rule.as_str()).into()
 }
 
 /// The alerts counted by rule: the rule with the most of them first.

@@ -30,6 +30,7 @@ pub(crate) fn policy(receiver: &str) -> Policy {
         repeat_interval: SignedDuration::from_secs(600),
         send_resolved: true,
         limit: None,
+        limit_per_rule: None,
         max_in_flight: 1,
         give_up_after: SignedDuration::from_hours(24),
         heartbeat: None,
@@ -226,6 +227,9 @@ impl Rig {
                 }
                 (Key::Limit(receiver), Record::Limit(record)) => {
                     kept.limits.push((receiver, record));
+                }
+                (Key::RuleLimit(receiver, rule), Record::Limit(record)) => {
+                    kept.rule_limits.push(((receiver, rule), record));
                 }
                 (Key::Silence(_), Record::Silence(silence)) => kept.silences.push(silence),
                 (key, _) => panic!("not this stage's: {key:?}"),

@@ -10,6 +10,7 @@ use super::digest::waits;
 use super::group::{Group, GroupKind, Heard, just_after};
 use super::heartbeat;
 use super::notification::{Cause, Notification};
+use super::per_rule::rules_of;
 use super::policy::Policy;
 use super::timers::later;
 use super::{Notify, WITHOUT_RECEIVER, about, put_group, put_member};
@@ -30,6 +31,7 @@ impl Notify {
     ) -> Vec<Notification> {
         if std::mem::take(&mut self.reloaded) {
             self.start_heartbeats(now, effects);
+            self.forget_idle_rules(now, effects);
             let unheard: Vec<_> = self.unheard.values().cloned().collect();
             for alert in unheard {
                 self.alert(now, &alert, effects);
@@ -167,8 +169,8 @@ impl Notify {
 
     /// When this group is looked at next; a digest that waits, when its limit has room.
     pub(super) fn next_flush(&self, group: &Group, policy: &Policy, now: Timestamp) -> Timestamp {
-        match self.cells.get(group.receiver()) {
-            Some(cell) if waits(group) => cell.room_at(now).max(just_after(now)),
+        match self.room_at(now, group) {
+            Some(room_at) if waits(group) => room_at.max(just_after(now)),
             _ => group.next_flush(policy, now),
         }
     }
@@ -181,6 +183,7 @@ impl Notify {
         policy: &Policy,
         effects: &mut Effects,
     ) -> Option<Notification> {
+        self.hold_back_by_rule(now, group, policy, effects);
         let mut cause = needs_update(group.standing(), policy, now);
         let asks = !group.untold.is_empty() || cause == Some(Cause::Repeat);
         if cause.is_some() && !self.has_room(now, group, asks, effects) && asks {
@@ -188,6 +191,10 @@ impl Notify {
             // What is left to say is a resolve that was waited for, or nothing.
             cause = needs_update(group.standing(), policy, now)
                 .filter(|cause| group.untold.is_empty() && *cause != Cause::Repeat);
+        }
+        if cause.is_some() && group.kind() == GroupKind::Labels {
+            let told = rules_of(group, &group.untold);
+            self.charge_rules(now, &group.receiver().clone(), told, effects);
         }
         let notification = cause.map(|cause| {
             let opens = opens(group);
@@ -281,9 +288,12 @@ impl Notify {
             self.hold_back(now, group, effects);
             return None;
         }
-        let cause = match group.kind() {
-            GroupKind::Digest => Cause::Digest,
-            _ => Cause::Occurred,
+        let cause = if group.kind() == GroupKind::Digest {
+            Cause::Digest
+        } else {
+            let told = rules_of(group, &group.occurred);
+            self.charge_rules(now, &group.receiver().clone(), told, effects);
+            Cause::Occurred
         };
         let occurred = group.occurred.clone();
         let notification = Notification {

@@ -18,7 +18,9 @@ use super::policy::{GroupBy, Policy};
 use super::timers::{Rank, later, tick};
 use super::{SHORTEST_INTERVAL, digest};
 use crate::alert::{Alert, Nature, State};
-use crate::names::{Fingerprint, GroupKey, Labels, NotificationId, ReceiverName, RouteName};
+use crate::names::{
+    Fingerprint, GroupKey, Labels, NotificationId, ReceiverName, RouteName, RuleName,
+};
 
 /// What holds a group together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +42,9 @@ pub struct GroupRecord {
     /// The route that brings its alerts, and its times.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub route: Option<RouteName>,
+    /// Of a digest: the rule whose own limit held its alerts back; none: the receiver's did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<RuleName>,
     pub labels: Labels,
     /// How many notifications this group has had: the next one's part of the idempotency key.
     pub sequence: u64,
@@ -138,6 +143,7 @@ impl Group {
             kind,
             receiver,
             route: None,
+            rule: None,
             labels,
             sequence: 0,
             flush_at,

@@ -20,6 +20,8 @@ pub struct Policy {
     pub repeat_interval: SignedDuration,
     pub send_resolved: bool,
     pub limit: Option<Limit>,
+    /// For each rule by itself, besides.
+    pub limit_per_rule: Option<Limit>,
     /// How many notifications may be under way at once.
     pub max_in_flight: u32,
     /// For how long a notification is tried.

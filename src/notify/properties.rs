@@ -52,6 +52,7 @@ fn policies() -> Vec<Policy> {
         ..policy("quiet")
     };
     let mut chat = policy("chat");
+    chat.limit_per_rule = Some(Limit { burst: 1, ..limit });
     chat.group_wait = SignedDuration::ZERO;
     vec![chat, limited, quiet]
 }

@@ -10,7 +10,7 @@ use super::limit::{Cell, LimitRecord};
 use super::policy::Policy;
 use super::{Notify, Pipeline, Silence, later};
 use crate::alert::{Alert, Nature, State};
-use crate::names::{Fingerprint, GroupKey, ReceiverName};
+use crate::names::{Fingerprint, GroupKey, ReceiverName, RuleName};
 use crate::planted::{self, Bug};
 
 /// The records of this stage.
@@ -19,6 +19,7 @@ pub struct Kept {
     pub groups: Vec<(GroupKey, GroupRecord)>,
     pub members: Vec<(ReceiverName, Fingerprint, MemberRecord)>,
     pub limits: Vec<(ReceiverName, LimitRecord)>,
+    pub rule_limits: Vec<((ReceiverName, RuleName), LimitRecord)>,
     /// Those that were made while the bridge ran.
     pub silences: Vec<Silence>,
 }
@@ -58,6 +59,9 @@ impl Notify {
         }
         for (receiver, record) in kept.limits {
             notify.restore_cell(&receiver, record, now);
+        }
+        for (place, record) in kept.rule_limits {
+            notify.restore_rule_cell(place, record, now);
         }
         for alert in alerts.values() {
             notify.restore_alone(alert);

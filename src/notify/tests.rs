@@ -283,6 +283,74 @@ fn what_is_held_back_goes_out_before_anything_newer() {
     assert_snapshot!(rig.run(120), @"120 chat{digest} Firing/Digest: c b; 2 from failed");
 }
 
+/// A receiver where each rule has a minute to itself, twice at once.
+fn limited_per_rule() -> Policy {
+    Policy {
+        limit: None,
+        limit_per_rule: limited(60, 2).limit,
+        ..limited(60, 2)
+    }
+}
+
+#[test]
+fn a_rule_that_finds_much_takes_no_other_rules_room() {
+    let mut rig = Rig::new(vec![limited_per_rule()]);
+    let storm: Vec<_> = (0..5)
+        .map(|n| alert("failed", &format!("db-{n}"), n))
+        .collect();
+    let at_once = rig.step(10, &storm);
+    assert_eq!(at_once.lines().count(), 2, "{at_once}");
+    assert_eq!(rig.decided(), "limited 3");
+    assert_eq!(rig.step(11, &[alert("behind", "a", 11)]).lines().count(), 1);
+    rig.crash(at(12));
+    let digest = rig.run(71);
+    assert!(
+        digest.starts_with("70 chat{digest}{alertname=\"failed\"} Firing/Digest opens: "),
+        "{digest}"
+    );
+    assert!(digest.ends_with("; 3 from failed"), "{digest}");
+    let told: Vec<_> = rig.sent.last().unwrap().alerts.clone();
+    let over = |n: usize, second| resolved("failed", &told[n].object.name, 0, second);
+    rig.step(80, &[over(0, 80), over(1, 80), over(2, 80)]);
+    assert!(rig.run(200).contains("Resolved/Resolved"));
+}
+
+#[test]
+fn what_a_group_has_of_a_rule_without_room_waits_and_the_rest_is_told() {
+    let mut rig = Rig::new(vec![Policy {
+        group_by: GroupBy::Labels(Vec::new()),
+        limit_per_rule: limited(30, 1).limit,
+        limit: None,
+        ..policy("chat")
+    }]);
+    rig.step(0, &[alert("failed", "a", 0)]);
+    assert_snapshot!(rig.run(10), @"10 chat{} Firing/New opens: a");
+    rig.step(20, &[alert("failed", "b", 20), alert("behind", "c", 20)]);
+    assert_snapshot!(rig.run(300), @r#"
+    70 chat{} Firing/Changed: c a
+    130 chat{digest}{alertname="failed"} Firing/Digest opens: b; 1 from failed
+    "#);
+}
+
+#[test]
+fn both_limits_count() {
+    let mut rig = Rig::new(vec![Policy {
+        limit: limited(30, 1).limit,
+        ..limited_per_rule()
+    }]);
+    let storm = [
+        alert("failed", "a", 0),
+        alert("failed", "b", 0),
+        alert("behind", "c", 0),
+    ];
+    let told = format!("{}\n{}", rig.step(0, &storm), rig.run(600));
+    assert_snapshot!(told, @r##"
+    0 chat{alertname="behind",name="c",severity="warning"#d7f9ca03d9c9cb2b7325b9a1e481078d} Firing/New opens: c
+    120 chat{digest} Firing/Digest opens: b a; 2 from failed
+    600 chat{alertname="behind",name="c",severity="warning"#d7f9ca03d9c9cb2b7325b9a1e481078d} Firing/Repeat: c
+    "##);
+}
+
 #[test]
 fn a_heartbeat_beats_from_the_first_flush_and_through_a_restart() {
     let heartbeat = Some(SignedDuration::from_mins(5));

@@ -349,6 +349,7 @@ mod tests {
             repeat_interval: Duration::ZERO,
             send_resolved: true,
             limit: None,
+            limit_per_rule: None,
             max_in_flight: NonZeroU32::MIN,
             timeout: Duration::ZERO,
             give_up_after: Duration::ZERO,

@@ -17,11 +17,8 @@ pub(super) fn of(receiver: &Receiver) -> Policy {
         group_interval: signed(spec.group_interval),
         repeat_interval: signed(spec.repeat_interval),
         send_resolved: spec.send_resolved,
-        limit: spec.limit.as_ref().map(|limit| Limit {
-            notifications: limit.notifications.get(),
-            per: signed(limit.per),
-            burst: limit.burst.unwrap_or(limit.notifications).get(),
-        }),
+        limit: spec.limit.as_ref().map(limit),
+        limit_per_rule: spec.limit_per_rule.as_ref().map(limit),
         max_in_flight: spec.max_in_flight.get(),
         give_up_after: signed(spec.give_up_after),
         heartbeat: spec
@@ -35,6 +32,14 @@ pub(super) fn of(receiver: &Receiver) -> Policy {
         },
         route: None,
         times: Times::default(),
+    }
+}
+
+fn limit(limit: &config::Limit) -> Limit {
+    Limit {
+        notifications: limit.notifications.get(),
+        per: signed(limit.per),
+        burst: limit.burst.unwrap_or(limit.notifications).get(),
     }
 }
 

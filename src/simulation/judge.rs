@@ -47,15 +47,16 @@ impl Bridge {
             let receiver = &self.receivers[which];
             let subject = |alert: &Alert| Some((state(alert.rule.as_str())?, alert.object.uid));
             let fires = |alert: &Alert| subject(alert).is_some_and(|one| truth.contains(&one));
-            let in_digest = |group: &GroupKey| group.as_str().ends_with("{digest}");
+            let in_digest = |group: &GroupKey| group.as_str().contains("{digest}");
             // What the last message about its group did not name is not known to fire.
             let firing = receiver.firing.iter();
             let firing = firing.filter(|(place, _)| !receiver.left_out.contains(place));
             let all = || firing.clone();
             // A digest resolves when all of it has.
-            let open = all().any(|((group, _), alert)| in_digest(group) && fires(alert));
+            let open = all().filter(|((group, _), alert)| in_digest(group) && fires(alert));
+            let open: BTreeSet<&GroupKey> = open.map(|((group, _), _)| group).collect();
             let told: Vec<Alert> = all()
-                .filter(|((group, _), alert)| fires(alert) || !(open && in_digest(group)))
+                .filter(|((group, _), alert)| fires(alert) || !open.contains(group))
                 .map(|(_, alert)| Alert::clone(alert))
                 .collect();
             let hears = move |rule: &str| hears(name, rule);
@@ -142,7 +143,7 @@ impl Bridge {
         let events = count(&|key| matches!(key, Key::Event(_)));
         // A digest tells all of its ends together.
         let digest =
-            count(&|key| matches!(key, Key::Group(group) if group.as_str().ends_with("{digest}")));
+            count(&|key| matches!(key, Key::Group(group) if group.as_str().contains("{digest}")));
         let over = self.journal.values().find_map(|record| match record {
             Record::Alert(alert) if alert.state == State::Resolved => Some(alert.rule.clone()),
             _ => None,

@@ -279,6 +279,11 @@ fn chat() -> Policy {
         repeat_interval: SignedDuration::from_hours(4),
         send_resolved: true,
         limit: None,
+        limit_per_rule: Some(Limit {
+            notifications: 3,
+            per: SignedDuration::from_mins(5),
+            burst: 2,
+        }),
         max_in_flight: 1,
         give_up_after: SignedDuration::from_hours(48),
         heartbeat: None,
@@ -302,6 +307,7 @@ fn pager() -> Policy {
             burst: 3,
         }),
         max_in_flight: 2,
+        limit_per_rule: None,
         acknowledges: true,
         ..chat()
     }

@@ -73,6 +73,7 @@ fn receiver(service: Service) -> Receiver {
         repeat_interval: SECOND,
         send_resolved: true,
         limit: None,
+        limit_per_rule: None,
         max_in_flight: NonZeroU32::MIN,
         timeout: Duration::from_millis(500),
         give_up_after: SECOND,

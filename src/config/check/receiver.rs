@@ -8,7 +8,13 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 const SERVICES: [&str; 4] = ["slack", "pagerduty", "alertmanager", "webhook"];
 
 /// What Alertmanager does by itself, or needs, whatever a receiver says.
-const NOT_FOR_ALERTMANAGER: [&str; 4] = ["groupBy", "limit", "sendResolved", "template"];
+const NOT_FOR_ALERTMANAGER: [&str; 5] = [
+    "groupBy",
+    "limit",
+    "limitPerRule",
+    "sendResolved",
+    "template",
+];
 
 /// Buttons of a row of Slack's (the runbook is one more), and characters of a label
 /// (<https://docs.slack.dev/reference/block-kit/block-elements/button-element>).
@@ -130,12 +136,13 @@ impl Check<'_> {
 
     /// Durations that may not be zero: what they pace would never stop.
     fn durations(&mut self, spec: &Node) {
-        let paths: [&[&str]; 6] = [
+        let paths: [&[&str]; 7] = [
             &["groupInterval"],
             &["repeatInterval"],
             &["timeout"],
             &["giveUpAfter"],
             &["limit", "per"],
+            &["limitPerRule", "per"],
             &["heartbeat", "every"],
         ];
         super::not_zero(self.document, spec, &paths, self.diagnostics);

@@ -52,6 +52,8 @@ pub(in crate::config) struct Manifest {
     send_resolved: bool,
     /// At most so many notifications in so long.
     limit: Option<Limit>,
+    /// At most so many notifications in so long about each rule by itself.
+    limit_per_rule: Option<Limit>,
     /// How many notifications may be on their way at once, and so how many a crash may send twice;
     /// by default 1 for Slack and PagerDuty, 4 for the others.
     max_in_flight: Option<NonZeroU32>,
@@ -124,6 +126,7 @@ impl TryFrom<Manifest> for ReceiverSpec {
             repeat_interval: manifest.repeat_interval.unwrap_or(repeat_interval),
             send_resolved: manifest.send_resolved,
             limit: manifest.limit,
+            limit_per_rule: manifest.limit_per_rule,
             max_in_flight: manifest.max_in_flight.unwrap_or(at_once),
             timeout: manifest.timeout,
             give_up_after: manifest.give_up_after,

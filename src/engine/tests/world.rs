@@ -82,6 +82,7 @@ pub fn policy() -> Policy {
         repeat_interval: SignedDuration::from_hours(4),
         send_resolved: true,
         limit: None,
+        limit_per_rule: None,
         max_in_flight: 1,
         give_up_after: SignedDuration::from_hours(24),
         heartbeat: None,
