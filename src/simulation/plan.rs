@@ -149,9 +149,10 @@ fn step(rng: &mut Rng, loud: Loud) -> Step {
         86..87 => Step::Rule(rng.bool()),
         87..91 if loud.mutes => Step::Silence(rng.usize(..SILENCED.len()), rng.i64(5..4_000)),
         91..92 if loud.mutes => Step::Unsilence(rng.usize(..SILENCED.len())),
-        92..94 if loud.faults => Step::StandStill(match rng.bool() {
-            true => rng.i64(1..30),
-            false => rng.i64(31..2_000),
+        92..94 if loud.faults => Step::StandStill(if rng.bool() {
+            rng.i64(1..30)
+        } else {
+            rng.i64(31..2_000)
         }),
         _ => Step::Wait(match rng.u8(..40) {
             0 => rng.i64(15_000..20_000),
