@@ -164,6 +164,32 @@ impl Configuration {
             .collect()
     }
 
+    /// The receiver that is told what this one does not take.
+    #[must_use]
+    pub fn fallback_of(&self, receiver: &Receiver) -> Option<&Receiver> {
+        let name = receiver.spec.fallback.as_ref()?;
+        let called = |of: Option<&str>, shared: bool| {
+            let mut receivers = self.receivers.iter();
+            receivers.find(|one| {
+                one.namespace.as_deref() == of
+                    && one.short_name() == name
+                    && (!shared || one.spec.shared)
+            })
+        };
+        let namespace = receiver.namespace.as_deref();
+        called(namespace, false).or_else(|| called(None, namespace.is_some()))
+    }
+
+    /// A receiver, and those that stand in for it one after the other.
+    pub fn with_fallbacks<'c>(
+        &'c self,
+        receiver: &'c Receiver,
+    ) -> impl Iterator<Item = &'c Receiver> {
+        // No longer than there are receivers, should they stand in a circle.
+        let next = |one: &&'c Receiver| self.fallback_of(one);
+        std::iter::successors(Some(receiver), next).take(self.receivers.len())
+    }
+
     /// The rule of this name.
     #[must_use]
     pub fn rule(&self, name: &RuleName) -> Option<&Rule> {

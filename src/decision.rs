@@ -94,6 +94,8 @@ pub enum Reason {
     Refused(String),
     /// It was tried until `giveUpAfter`.
     GaveUp(String),
+    /// Another receiver did not take it: this one is told instead.
+    FellBack(String),
     /// Somebody dropped it from the outbox.
     Dropped,
     /// A template failed; the built-in format was used.
@@ -137,6 +139,7 @@ impl Reason {
             Self::Retrying(_) => "retrying",
             Self::Refused(_) => "refused",
             Self::GaveUp(_) => "gave-up",
+            Self::FellBack(_) => "fell-back",
             Self::Dropped => "dropped",
             Self::TemplateFailed(_) => "template-failed",
             Self::Blind(_) => "blind",
@@ -161,6 +164,7 @@ impl fmt::Display for Reason {
             | Self::Retrying(why)
             | Self::Refused(why)
             | Self::GaveUp(why)
+            | Self::FellBack(why)
             | Self::TemplateFailed(why)
             | Self::Blind(why)
             | Self::Bounded(why) => write!(f, "{}: {why}", self.name()),

@@ -51,6 +51,8 @@ pub enum Key {
     Decision(u64),
     /// The message of a group that its receiver can change.
     Post(ReceiverName, GroupKey),
+    /// A group of which the receiver's fallback was told.
+    Fallen(ReceiverName, GroupKey),
     /// A rule that cannot be evaluated: on an object about which it has an alert, or on all.
     Notice(RuleName, Option<Uid>),
 }
@@ -71,6 +73,7 @@ pub enum Record {
     Dead(DeadLetter),
     Decision(Box<Entry>),
     Post(Posted),
+    Fallen(crate::outbox::Fallen),
     /// It was told.
     Notice,
 }

@@ -23,6 +23,7 @@ mod answered;
 mod backoff;
 mod breaker;
 mod dead;
+mod fallback;
 mod fold;
 mod posts;
 #[cfg(test)]
@@ -33,10 +34,12 @@ mod succeed;
 mod tests;
 
 pub use dead::{DeadLetter, MOST_DEAD, OutboxChange};
+pub use fallback::Fallen;
 pub use fold::MOST_WAITING;
 pub use posts::{MOST_POSTS, Post, Posted};
 
 use dead::DeadLetters;
+use fallback::Fallbacks;
 use posts::Posts;
 use queue::{Entry, Order, Queue, Terms, gives_way, is_acknowledgement, says_all};
 use succeed::take_over;
@@ -111,6 +114,7 @@ pub struct Kept {
     pub waiting: Vec<Waiting>,
     pub dead: Vec<DeadLetter>,
     pub posts: Vec<(ReceiverName, GroupKey, Posted)>,
+    pub fallen: Vec<(ReceiverName, GroupKey, Fallen)>,
 }
 
 /// The queues of all receivers.
@@ -120,6 +124,7 @@ pub struct Outbox {
     next_order: Order,
     dead: DeadLetters,
     posts: Posts,
+    fallbacks: Fallbacks,
 }
 
 impl Outbox {
@@ -137,6 +142,7 @@ impl Outbox {
         let mut outbox = Self::new(policies);
         outbox.dead = DeadLetters::restore(kept.dead);
         outbox.posts = Posts::restore(kept.posts);
+        outbox.fallbacks.restore(kept.fallen);
         for mut entry in kept.waiting {
             outbox.next_order = outbox.next_order.max(entry.order.saturating_add(1));
             let queue = outbox
@@ -163,6 +169,7 @@ impl Outbox {
 
     /// The receivers changed. What waits for one that is gone is kept until it is given up.
     pub fn set_policies(&mut self, policies: &[Policy]) {
+        self.fallbacks.set_policies(policies);
         for queue in self.queues.values_mut() {
             queue.terms.exists = false;
         }
@@ -223,20 +230,8 @@ impl Outbox {
 
     /// Gives up what was tried for long enough, and begins the attempts that are due.
     pub fn due(&mut self, now: Timestamp, effects: &mut Effects) {
+        self.give_up(now, effects);
         for queue in self.queues.values_mut() {
-            for order in queue.expired(now) {
-                if let Some(entry) = queue.remove(order) {
-                    let tried = entry.waiting.attempts;
-                    let mut why = format!("not delivered in time, after {tried} attempts");
-                    if let Some(last) = &entry.waiting.last_error {
-                        why.push_str("; the last: ");
-                        why.push_str(last);
-                    }
-                    self.dead.bury(dead_letter(now, &entry, &why), effects);
-                    finish(now, Reason::GaveUp(why), &entry, effects);
-                    unheard(now, queue, &entry.waiting.notification, effects);
-                }
-            }
             let unwanted = !queue.terms.acknowledges;
             while let Some(waiting) = queue.begin(now) {
                 if unwanted && is_acknowledgement(&waiting.notification) {
@@ -253,6 +248,31 @@ impl Outbox {
                     posted: self.posts.of(&waiting.notification).cloned(),
                 });
             }
+        }
+    }
+
+    fn give_up(&mut self, now: Timestamp, effects: &mut Effects) {
+        let mut instead = Vec::new();
+        for queue in self.queues.values_mut() {
+            for order in queue.expired(now) {
+                let Some(entry) = queue.remove(order) else {
+                    continue;
+                };
+                let tried = entry.waiting.attempts;
+                let mut why = format!("not delivered in time, after {tried} attempts");
+                if let Some(last) = &entry.waiting.last_error {
+                    why.push_str("; the last: ");
+                    why.push_str(last);
+                }
+                let notification = &entry.waiting.notification;
+                self.dead.bury(dead_letter(now, &entry, &why), effects);
+                finish(now, Reason::GaveUp(why), &entry, effects);
+                unheard(now, queue, notification, effects);
+                instead.push(self.fallbacks.instead(now, notification, effects));
+            }
+        }
+        for told in instead {
+            self.tell_fallback(now, told, effects);
         }
     }
 

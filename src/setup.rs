@@ -157,10 +157,10 @@ fn assemble_here(
         receivers.map(|receiver| receiver.name.clone()).collect()
     };
     let view_of = |rule: &Rule| {
-        let of_receivers = receivers_of(rule);
+        let of_receivers = configuration.receivers_of(rule).into_iter();
         let of_receivers = of_receivers
-            .iter()
-            .filter_map(|name| formats.get(name))
+            .flat_map(|receiver| configuration.with_fallbacks(receiver))
+            .filter_map(|receiver| formats.get(&receiver.name))
             .flat_map(|format| {
                 let addresses = format.addresses().into_iter();
                 format
@@ -211,7 +211,7 @@ fn assemble_here(
             Ok(Loaded {
                 advice: advice.sorted(),
                 rules: Arc::new(rules),
-                policies: configuration.receivers.iter().map(policy::of).collect(),
+                policies: policies(&configuration),
                 schemas,
                 frozen: BTreeMap::new(),
                 sources: sources.to_vec(),
@@ -227,6 +227,16 @@ fn assemble_here(
             Err(problems.sorted())
         }
     }
+}
+
+fn policies(configuration: &Configuration) -> Vec<Policy> {
+    let receivers = configuration.receivers.iter();
+    receivers
+        .map(|receiver| {
+            let fallback = configuration.fallback_of(receiver);
+            policy::of(receiver, fallback.map(|it| it.name.clone()))
+        })
+        .collect()
 }
 
 impl Files {

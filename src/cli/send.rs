@@ -156,6 +156,7 @@ fn notification(receiver: &ReceiverName, now: Timestamp, alert: Alert) -> Notifi
         status: Status::Firing,
         cause: Cause::Drill,
         opens: true,
+        instead_of: None,
         first: Vec::new(),
         at: now,
         alerts: vec![Arc::new(alert)],

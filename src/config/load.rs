@@ -316,6 +316,9 @@ fn check_together(documents: &mut Documents, options: &LoadOptions, diagnostics:
             );
         }
     }
+    for receiver in receivers {
+        check_fallback(receiver, receivers, diagnostics);
+    }
     let rules = &mut documents.rules;
     let mut read: Vec<_> = rules
         .iter_mut()
@@ -376,6 +379,37 @@ fn check_notify(
         None => diagnostic.help(did_you_mean(name, names)),
     };
     diagnostics.push(diagnostic.at(document.place(&node.span)));
+}
+
+/// A fallback is another receiver, and none stands in for itself in the end.
+fn check_fallback(
+    receiver: &Loaded<Receiver>,
+    receivers: &[Loaded<Receiver>],
+    diagnostics: &mut Diagnostics,
+) {
+    let fallback_of = |one: &Loaded<Receiver>| {
+        let spec = one.document.root.get("spec")?;
+        Some(spec.get("fallback")?.as_str()?.to_owned())
+    };
+    let spec = receiver.document.root.get("spec");
+    let Some(node) = spec.and_then(|spec| spec.get("fallback")) else {
+        return;
+    };
+    let (document, envelope) = (&receiver.document, &receiver.envelope);
+    check_notify(document, envelope, node, receivers, diagnostics);
+    let mut next = fallback_of(receiver);
+    for _ in receivers {
+        let Some(name) = next else { return };
+        if name == envelope.name {
+            let message = format!("`{name}` would stand in for itself");
+            let help = "name a receiver that reaches people in another way";
+            let diagnostic = Diagnostic::error(message).at(document.place(&node.span));
+            diagnostics.push(diagnostic.help(help));
+            return;
+        }
+        let named = receivers.iter().find(|one| one.envelope.name == name);
+        next = named.and_then(fallback_of);
+    }
 }
 
 /// A former name that another rule has would give one alert to two rules.

@@ -60,6 +60,8 @@ pub struct ReceiverSpec {
     /// After this long a notification that was not accepted becomes a dead letter.
     pub give_up_after: Duration,
     pub heartbeat: Option<Heartbeat>,
+    /// The name of the receiver that is told what this one does not take.
+    pub fallback: Option<String>,
     /// The name of a template file.
     pub template: Option<String>,
     /// Whether the rules of tenants' namespaces may notify this cluster-wide receiver.

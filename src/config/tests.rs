@@ -115,6 +115,7 @@ spec: {slack: {webhookUrl: {env: SLACK_WEBHOOK_URL}}}
         timeout: 10s,
         give_up_after: 86400s,
         heartbeat: None,
+        fallback: None,
         template: None,
         shared: false,
     }

@@ -2,8 +2,6 @@
 //!
 //! A document that cannot be read does not hide the others. Nothing is asked of what they mean.
 
-use std::ops::Range;
-
 use serde_json::Value;
 
 use super::input::{InputError, Wrong};
@@ -33,17 +31,18 @@ pub(super) fn read(text: &str, errors: &mut Vec<InputError>) -> Vec<Document> {
 fn json(text: &str, errors: &mut Vec<InputError>) -> Vec<Document> {
     let mut documents = Vec::new();
     let mut values = serde_json::Deserializer::from_str(text).into_iter();
+    let mut lines = Lines::of(text);
     loop {
         let start = values.byte_offset();
         match values.next() {
             None => return documents,
             Some(Ok(value)) => documents.push(Document {
-                line: line_of(text, start),
+                line: lines.of_text(start),
                 value,
             }),
             Some(Err(error)) if error.is_eof() => {
                 errors.push(InputError {
-                    line: line_of(text, start),
+                    line: lines.of_text(start),
                     what: Wrong::Cut,
                 });
                 return documents;
@@ -61,11 +60,12 @@ fn json(text: &str, errors: &mut Vec<InputError>) -> Vec<Document> {
 
 fn yaml(text: &str, errors: &mut Vec<InputError>) -> Vec<Document> {
     let mut documents = Vec::new();
+    let mut lines = Lines::of(text);
     for range in split_documents(text) {
-        let line = line_of(text, range.start);
+        let line = lines.of_byte(range.start);
         match yaml_value(&text[range.clone()]) {
             Ok(value) if !value.is_null() => documents.push(Document {
-                line: first_line(text, &range),
+                line: line + empty_lines(&text[range]),
                 value,
             }),
             Ok(_) => {}
@@ -81,22 +81,45 @@ fn yaml(text: &str, errors: &mut Vec<InputError>) -> Vec<Document> {
     documents
 }
 
-/// The line of a byte, or of the first character behind it that is no white space.
-fn line_of(text: &str, at: usize) -> usize {
-    let (before, after) = text.split_at(at);
-    let space = after.len() - after.trim_start().len();
-    let before = &text[..before.len() + space];
-    before.matches('\n').count() + 1
+/// Counts lines while a text is read: from the place before, or a long text would take its square.
+struct Lines<'t> {
+    text: &'t str,
+    at: usize,
+    line: usize,
 }
 
-/// The line on which the content of a YAML document begins.
-fn first_line(text: &str, range: &Range<usize>) -> usize {
-    let lines = text[range.clone()].split('\n');
-    let empty = lines.take_while(|line| {
+impl<'t> Lines<'t> {
+    fn of(text: &'t str) -> Self {
+        Self {
+            text,
+            at: 0,
+            line: 1,
+        }
+    }
+
+    /// The line of a byte, which lies behind the one before.
+    fn of_byte(&mut self, at: usize) -> usize {
+        let passed = &self.text[self.at..at];
+        self.line += passed.matches('\n').count();
+        self.at = at;
+        self.line
+    }
+
+    /// The same of the first character from there on that is no white space.
+    fn of_text(&mut self, at: usize) -> usize {
+        let after = &self.text[at..];
+        let space = after.len() - after.trim_start().len();
+        self.of_byte(at + space)
+    }
+}
+
+/// How many lines stand before the content of a YAML document.
+fn empty_lines(document: &str) -> usize {
+    let empty = document.split('\n').take_while(|line| {
         let line = line.trim();
         line.is_empty() || line.starts_with('#') || line == "---"
     });
-    text[..range.start].matches('\n').count() + 1 + empty.count()
+    empty.count()
 }
 
 /// Parsers say where in words of their own; the line stands in front already.

@@ -194,6 +194,9 @@ impl Stored {
             (Key::Post(receiver, group), Record::Post(posted)) => {
                 self.outbox.posts.push((receiver, group, posted));
             }
+            (Key::Fallen(receiver, group), Record::Fallen(fallen)) => {
+                self.outbox.fallen.push((receiver, group, fallen));
+            }
             _ => {}
         }
     }

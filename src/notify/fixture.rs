@@ -34,6 +34,7 @@ pub(crate) fn policy(receiver: &str) -> Policy {
         max_in_flight: 1,
         give_up_after: SignedDuration::from_hours(24),
         heartbeat: None,
+        fallback: None,
         keeps_pace: false,
         acknowledges: false,
         route: None,

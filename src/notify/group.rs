@@ -322,6 +322,7 @@ impl Group {
             },
             cause,
             opens: false,
+            instead_of: None,
             first: Vec::new(),
             at: now,
             omitted: all.saturating_sub(MAX_ALERTS) as u64,

@@ -70,6 +70,9 @@ pub struct Notification {
     pub omitted: u64,
     /// With [`Cause::Digest`]: what was held back, counted by rule.
     pub digest: Vec<Digest>,
+    /// The receiver that did not take it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instead_of: Option<ReceiverName>,
 }
 
 impl Notification {

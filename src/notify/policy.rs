@@ -27,6 +27,8 @@ pub struct Policy {
     /// For how long a notification is tried.
     pub give_up_after: SignedDuration,
     pub heartbeat: Option<SignedDuration>,
+    /// Who is told what it does not take.
+    pub fallback: Option<ReceiverName>,
     /// It is told in these groups and at this pace whatever a route says: it forgets what it does not
     /// hear of in time.
     pub keeps_pace: bool,

@@ -39,7 +39,9 @@ impl Outbox {
             Outcome::Retry { after, why } => {
                 queue.breaker.failed(now, receiver, id);
                 if let Some(letter) = retry(now, queue, order, after, why, effects) {
+                    let told = self.fallbacks.instead(now, &letter.notification, effects);
                     self.dead.bury(letter, effects);
+                    self.tell_fallback(now, told, effects);
                 }
                 return;
             }
@@ -48,13 +50,17 @@ impl Outbox {
         };
         queue.breaker.answered();
         if let Some(entry) = queue.remove(order) {
-            if let Reason::Refused(why) = &reason {
+            let notification = &entry.waiting.notification;
+            let told = if let Reason::Refused(why) = &reason {
                 self.dead.bury(dead_letter(now, &entry, why), effects);
-                unheard(now, queue, &entry.waiting.notification, effects);
+                unheard(now, queue, notification, effects);
+                self.fallbacks.instead(now, notification, effects)
             } else {
-                self.posts.accepted(&entry.waiting.notification, effects);
-            }
+                self.posts.accepted(notification, effects);
+                self.fallbacks.besides(now, notification, effects)
+            };
             finish(now, reason, &entry, effects);
+            self.tell_fallback(now, told, effects);
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
-use super::{Delivery, Kept, Outbox, OutboxChange, Outcome, Posted, Waiting};
+use super::{Delivery, Fallen, Kept, Outbox, OutboxChange, Outcome, Posted, Waiting};
 use crate::decision::Decision;
 use crate::engine::Effects;
 use crate::journal::{Key, Record};
@@ -27,6 +27,7 @@ pub(super) fn note(receiver: &str, group: &str, cause: Cause, second: i64) -> No
         },
         cause,
         opens: cause == Cause::New,
+        instead_of: None,
         first: Vec::new(),
         at: at(second),
         alerts: vec![Arc::new(alert("failed", group, second))],
@@ -83,8 +84,11 @@ impl Rig {
         }
         assert_eq!(
             self.store.len(),
-            self.outbox.waiting().count() + self.outbox.dead().count() + self.outbox.posts.len(),
-            "the journal has what waits, what is dead, and where messages stand"
+            self.outbox.waiting().count()
+                + self.outbox.dead().count()
+                + self.outbox.posts.len()
+                + self.outbox.fallbacks.len(),
+            "the journal has what waits, what is dead, where messages stand, and what fell back"
         );
         text.join(" ")
     }
@@ -156,8 +160,20 @@ impl Rig {
             waiting: self.records(),
             dead,
             posts: self.posts(),
+            fallen: self.fallen(),
         };
         self.outbox = Outbox::restore(self.now, &self.policies, kept);
+    }
+
+    fn fallen(&self) -> Vec<(ReceiverName, GroupKey, Fallen)> {
+        let records = self.store.iter();
+        let fallen = records.filter_map(|(key, record)| match (key, record) {
+            (Key::Fallen(receiver, group), Record::Fallen(fallen)) => {
+                Some((receiver.clone(), group.clone(), fallen.clone()))
+            }
+            _ => None,
+        });
+        fallen.collect()
     }
 
     fn posts(&self) -> Vec<(ReceiverName, GroupKey, Posted)> {
@@ -185,7 +201,7 @@ impl Rig {
     pub(super) fn records(&self) -> Vec<Waiting> {
         let waiting = |record: &Record| match record {
             Record::Outbox(waiting) => Some(waiting.clone()),
-            Record::Dead(_) | Record::Post(_) => None,
+            Record::Dead(_) | Record::Post(_) | Record::Fallen(_) => None,
             other => panic!("not this stage's: {other:?}"),
         };
         self.store.values().filter_map(waiting).collect()

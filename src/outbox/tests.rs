@@ -12,6 +12,7 @@ use crate::notify::fixture::{alert, at, policy};
 use crate::notify::{Cause, Notification, Policy};
 
 mod acknowledgements;
+mod fallbacks;
 mod turns;
 
 fn retry(after: Option<i64>) -> Outcome {

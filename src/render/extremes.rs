@@ -141,6 +141,7 @@ fn of(status: Status, alerts: Vec<Alert>, reads: &[Read]) -> Notification {
             Status::Resolved => Cause::Resolved,
         },
         opens: true,
+        instead_of: None,
         first: Vec::new(),
         at: Timestamp::UNIX_EPOCH,
         alerts: alerts.into_iter().map(Arc::new).collect(),

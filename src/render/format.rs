@@ -354,6 +354,7 @@ mod tests {
             timeout: Duration::ZERO,
             give_up_after: Duration::ZERO,
             heartbeat: None,
+            fallback: None,
             template: template.map(str::to_owned),
             shared: false,
         }

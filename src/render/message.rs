@@ -97,9 +97,13 @@ impl<'n> Message<'n> {
                 None => self.group_title(),
             },
         };
-        match self.notification.cause {
-            Cause::Drill => format!("Drill: {about}"),
+        let about = match self.notification.cause {
+            Cause::Drill => return format!("Drill: {about}"),
             _ => about,
+        };
+        match &self.notification.instead_of {
+            Some(receiver) => format!("{about} ({receiver} did not take this)"),
+            None => about,
         }
     }
 

@@ -82,6 +82,7 @@ pub(super) fn of(cause: Cause, status: Status, alerts: Vec<Alert>) -> Notificati
         status,
         cause,
         opens: true,
+        instead_of: None,
         first: Vec::new(),
         at: at("2026-11-22T12:00:00Z"),
         alerts: alerts.into_iter().map(Arc::new).collect(),

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::message::{Message, Told, status};
 use crate::alert::Nature;
-use crate::names::{Labels, Severity};
+use crate::names::{Labels, ReceiverName, Severity};
 use crate::notify::{Cause, Status};
 
 /// A notification.
@@ -23,6 +23,9 @@ pub struct Body<'a> {
     id: &'a str,
     /// The name of the receiver.
     receiver: &'a str,
+    /// The receiver that did not take it, if this one stands in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instead_of: Option<&'a str>,
     /// `resolved` when no alert of the group fires any more.
     #[schemars(extend("enum" = ["firing", "resolved"]))]
     status: &'static str,
@@ -130,6 +133,7 @@ impl<'a> Body<'a> {
             version: "1",
             id: notification.id.as_str(),
             receiver: notification.receiver.as_str(),
+            instead_of: notification.instead_of.as_ref().map(ReceiverName::as_str),
             status: match notification.status {
                 Status::Firing => "firing",
                 Status::Resolved => "resolved",

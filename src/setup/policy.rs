@@ -6,9 +6,10 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use crate::config::{self, Receiver, Service};
+use crate::names::ReceiverName;
 use crate::notify::{GroupBy, Limit, Policy, Times};
 
-pub(super) fn of(receiver: &Receiver) -> Policy {
+pub(super) fn of(receiver: &Receiver, fallback: Option<ReceiverName>) -> Policy {
     let spec = &receiver.spec;
     Policy {
         receiver: receiver.name.clone(),
@@ -25,6 +26,7 @@ pub(super) fn of(receiver: &Receiver) -> Policy {
             .heartbeat
             .as_ref()
             .map(|heartbeat| signed(heartbeat.every)),
+        fallback,
         keeps_pace: matches!(spec.service, Service::Alertmanager(_)),
         acknowledges: match &spec.service {
             Service::PagerDuty(pagerduty) => pagerduty.acknowledge_silenced,

@@ -287,6 +287,7 @@ fn chat() -> Policy {
         max_in_flight: 1,
         give_up_after: SignedDuration::from_hours(48),
         heartbeat: None,
+        fallback: None,
         keeps_pace: false,
         acknowledges: false,
         route: None,

@@ -78,6 +78,7 @@ fn receiver(service: Service) -> Receiver {
         timeout: Duration::from_millis(500),
         give_up_after: SECOND,
         heartbeat: None,
+        fallback: None,
         template: None,
         shared: false,
     };
@@ -148,6 +149,7 @@ fn notification(cause: Cause, status: Status) -> Notification {
     };
     let heartbeat = cause == Cause::Heartbeat;
     Notification {
+        instead_of: None,
         id: NotificationId::from("n-1"),
         receiver: "oncall".into(),
         group: GroupKey::from("oncall{}"),

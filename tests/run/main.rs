@@ -17,6 +17,7 @@ mod crash;
 mod deploy;
 mod documents;
 mod dry_run;
+mod fallback;
 mod faults;
 mod kinds;
 mod probes;

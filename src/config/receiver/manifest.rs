@@ -67,6 +67,9 @@ pub(in crate::config) struct Manifest {
     give_up_after: Duration,
     /// A signal that a dead man's switch can watch.
     heartbeat: Option<Heartbeat>,
+    /// The receiver that is told instead what this one refuses for good, or does not take within
+    /// `giveUpAfter`.
+    fallback: Option<String>,
     /// The name of a template file for the message.
     template: Option<String>,
     /// Whether the rules of other namespaces may notify this receiver, if it is cluster-wide.
@@ -131,6 +134,7 @@ impl TryFrom<Manifest> for ReceiverSpec {
             timeout: manifest.timeout,
             give_up_after: manifest.give_up_after,
             heartbeat: manifest.heartbeat,
+            fallback: manifest.fallback,
             template: manifest.template,
             shared: manifest.shared,
         })

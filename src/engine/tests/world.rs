@@ -86,6 +86,7 @@ pub fn policy() -> Policy {
         max_in_flight: 1,
         give_up_after: SignedDuration::from_hours(24),
         heartbeat: None,
+        fallback: None,
         keeps_pace: false,
         acknowledges: false,
         route: None,

@@ -93,6 +93,7 @@ fn deliver(id: &str) -> Effect {
         status: Status::Firing,
         cause: Cause::New,
         opens: true,
+        instead_of: None,
         first: Vec::new(),
         at: Timestamp::UNIX_EPOCH,
         alerts: Vec::new(),

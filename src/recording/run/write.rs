@@ -175,6 +175,7 @@ impl RunRecorder {
             | Record::Silence(_)
             | Record::Decision(_)
             | Record::Post(_)
+            | Record::Fallen(_)
             | Record::Notice => {}
         }
         record

@@ -206,3 +206,46 @@ fn a_credential_is_of_the_documents_own_namespace_and_a_key_does_not_stand_in_it
     rules.yaml:7:62: a receiver in namespace `blue` cannot use `env` of the bridge (keep it in a Secret in `blue`: `secretKeyRef: {name: NAME, key: KEY}`)
     ");
 }
+
+#[test]
+fn a_fallback_is_another_receiver_and_no_circle() {
+    let with = |name: &str, fallback: &str| {
+        let spec = format!("  webhook: {{url: 'https://in.example'}}\n  fallback: {fallback}\n");
+        receiver(&spec).replace("name: chat", &format!("name: {name}"))
+    };
+    insta::assert_snapshot!(refused(&with("chat", "caht")), @"
+    error: there are no rules
+     |
+     = help: rules.yaml was read; a rule is a document with `kind: Rule`
+
+    error: there is no receiver `caht`
+     --> rules.yaml:6:13
+      |
+    6 |   fallback: caht
+      |             ^^^^
+      |
+      = help: did you mean `chat`?
+    ");
+    let circle = with("chat", "mail") + "---\n" + &with("mail", "chat");
+    insta::assert_snapshot!(refused(&circle), @"
+    error: there are no rules
+     |
+     = help: rules.yaml was read; a rule is a document with `kind: Rule`
+
+    error: `chat` would stand in for itself
+     --> rules.yaml:6:13
+      |
+    6 |   fallback: mail
+      |             ^^^^
+      |
+      = help: name a receiver that reaches people in another way
+
+    error: `mail` would stand in for itself
+      --> rules.yaml:13:13
+       |
+    13 |   fallback: chat
+       |             ^^^^
+       |
+       = help: name a receiver that reaches people in another way
+    ");
+}
