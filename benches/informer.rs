@@ -58,7 +58,7 @@ async fn main() {
             .arg(format!("{}/in", hook.base_url()))
             .arg(RULES.to_string()),
     );
-    let theirs = world.measure(theirs, &hook, 1_000_000).await;
+    let theirs = world.measure(theirs, &hook, 10_000).await;
     println!(
         "{:44} {:>10} {:>10} {:>7}",
         "", "bellwether", "in Go", "ratio"

@@ -100,6 +100,7 @@ fn loudness(reason: &Reason) -> tracing::Level {
         | Reason::Stale
         | Reason::Frozen(_)
         | Reason::Limited
+        | Reason::FellBack(_)
         | Reason::NoReceiver => tracing::Level::WARN,
         Reason::Firing
         | Reason::Resolved(_)

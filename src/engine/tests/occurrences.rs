@@ -129,3 +129,15 @@ fn a_deletion_is_something_that_happens() {
     world.run_to(10);
     assert_snapshot!(world.told(), @"0s Firing Occurred: deleted orders");
 }
+
+#[test]
+fn what_is_there_at_the_first_start_may_count_as_added() {
+    let spec = "on: change == 'ADDED'\nonStartup: fire";
+    let mut world = World::listed(&rule("created", spec), &[version("15")]);
+    world.run_to(10);
+    assert_snapshot!(world.told(), @"0s Firing Occurred: created orders");
+    world.crash();
+    world.list(&[version("15")]);
+    world.run_to(20);
+    assert_eq!(world.sent.len(), 1);
+}
