@@ -125,7 +125,8 @@ pub struct Engine {
     deferred: deferred::Deferred,
     /// What would have acted on streams that may not be believed.
     stalled: BTreeSet<Fingerprint>,
-    stalled_wakes: Vec<wakes::Wake>,
+    /// The same by rule.
+    stalled_wakes: BTreeMap<usize, Vec<wakes::Wake>>,
 
     receivers: Vec<ReceiverName>,
     notify: Notify,

@@ -135,8 +135,10 @@ impl Engine {
     /// What is remembered of rules, under the numbers that they have now.
     fn renumber(&mut self, moves: &Moves) {
         self.wakes.renumber(&|wake| moves.wake(wake));
-        let stalled = std::mem::take(&mut self.stalled_wakes).into_iter();
-        self.stalled_wakes = stalled.filter_map(|wake| moves.wake(wake)).collect();
+        let stalled = std::mem::take(&mut self.stalled_wakes).into_values();
+        for wake in stalled.flatten().filter_map(|wake| moves.wake(wake)) {
+            self.stalled_wakes.entry(wake.rule).or_default().push(wake);
+        }
         self.deferred.renumber(&|wake| moves.wake(wake));
         self.unknowns.renumber(&|rule| moves.remembered(rule));
         let levels = std::mem::take(&mut self.levels).into_iter();

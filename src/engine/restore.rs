@@ -60,7 +60,7 @@ impl Engine {
             wakes: super::wakes::Wakes::default(),
             deferred: super::deferred::Deferred::default(),
             stalled: BTreeSet::new(),
-            stalled_wakes: Vec::new(),
+            stalled_wakes: BTreeMap::new(),
             receivers: policies.into_iter().map(|policy| policy.receiver).collect(),
             notify,
             outbox,

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::restore::kinds;
-use super::wakes::Wake;
 use super::well::base;
 use super::{COALESCE, Effects, Engine};
 use crate::alert::{Alert, State, Subject};
@@ -15,7 +14,7 @@ use crate::evaluate::{Moment, Rule};
 use crate::journal::{Key, Record};
 use crate::names::{RuleName, SourceKey, Uid};
 use crate::planted::{self, Bug};
-use crate::transition::{Level, ObjectSeen, Transition, object_ref};
+use crate::transition::{Level, ObjectSeen, Transition};
 
 /// So many objects are written down in one step.
 const MOST_AT_ONCE: usize = 1_000;
@@ -120,7 +119,10 @@ impl Engine {
                 self.alerts.arm(&rule, &alert);
             }
         }
-        for wake in std::mem::take(&mut self.stalled_wakes) {
+        for wake in std::mem::take(&mut self.stalled_wakes)
+            .into_values()
+            .flatten()
+        {
             self.wakes.set(wake, Some(self.now));
         }
     }
@@ -133,21 +135,18 @@ impl Engine {
                 self.look_again(wake, effects);
                 continue;
             }
-            self.stalled_wakes.push(wake);
-            if self.has_listed(&source, wake.rule) {
-                let about = self.about_wake(wake, source);
+            // Once for all objects: there may be thousands of them.
+            let said = self.stalled_wakes.contains_key(&wake.rule);
+            if !said && self.has_listed(&source, wake.rule) {
+                let about = About {
+                    rule: Some(self.rules.rules[wake.rule].name.clone()),
+                    source: Some(source),
+                    ..About::default()
+                };
                 effects.decide(self.now, Reason::Stale, about);
             }
-        }
-    }
-
-    fn about_wake(&self, wake: Wake, source: SourceKey) -> About {
-        let object = self.streams[wake.stream].objects.get(wake.uid);
-        About {
-            rule: Some(self.rules.rules[wake.rule].name.clone()),
-            object: object.map(|object| object_ref(wake.uid, &object)),
-            source: Some(source),
-            ..About::default()
+            let stalled = self.stalled_wakes.entry(wake.rule).or_default();
+            stalled.push(wake);
         }
     }
 

@@ -27,6 +27,7 @@ pub(super) fn of_message(message: &Message) -> Model {
     let Value::Object(rest) = json!({
         "id": notification.id,
         "receiver": notification.receiver,
+        "insteadOf": notification.instead_of,
         "status": status_word(notification.status),
         "cause": notification.cause,
         "severity": message.severity,

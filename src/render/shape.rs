@@ -98,7 +98,8 @@ const DIGEST: Shape = Shape::Fields(&[
 ]);
 
 static MESSAGE: Shape = fields! {
-    id: Shape::Leaf, receiver: Shape::Leaf, status: Shape::Leaf, cause: Shape::Leaf,
+    id: Shape::Leaf, receiver: Shape::Leaf, insteadOf: Shape::Leaf, status: Shape::Leaf,
+    cause: Shape::Leaf,
     severity: Shape::Leaf, at: Shape::Leaf, title: Shape::Leaf, group: GROUP, alert: ALERT,
     alerts: Shape::List(&ALERT), digest: Shape::List(&DIGEST), rule: RULE, cluster: Shape::Leaf,
 };
